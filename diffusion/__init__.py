@@ -1,0 +1,1 @@
+"""The models and the maths of latent diffusion, in plain torch. A file a stage; knows nothing of nodes."""

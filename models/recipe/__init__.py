@@ -1,0 +1,14 @@
+"""The recipe of the model that ships with the project: real emoji artwork in, a Stable-Diffusion-shaped model out.
+
+The stages, in the order in which `python -m models.recipe` runs them, each in the file of its name:
+
+    data      artwork.py, scenes.py, data.py   fetch the artwork, compose scenes, render them with captions
+    judge     judge.py                         a classifier that only measures
+    vae       vae.py                           pictures 64×64 ⇄ latents 4×16×16
+    clip      clip.py                          tokenizer, text and vision towers
+    unet      unet.py                          noise and words → velocity of the latent
+    export    export.py                        all of it in half precision, in the diffusers folder layout
+    evaluate  evaluate.py                      measured figures, and the model card
+
+`training.py` is the one training loop that all of them share; it resumes from its last checkpoint.
+"""

@@ -1,0 +1,190 @@
+"""The training loop that every network of the recipe shares: resumable, timed, averaged, on one process or several.
+
+A step's randomness comes from its number alone, so a run that was stopped and resumed by steps equals one that was not.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from math import cos, pi
+from pathlib import Path
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+
+# (model, generator of this step and process, progress from 0 to 1) → loss
+Loss = Callable[[nn.Module, torch.Generator, float], Tensor]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a training ends: after so many minutes of training time, or so many steps, whichever is given and first."""
+
+    minutes: float | None = None
+    steps: int | None = None
+
+    def progress(self, step: int, seconds: float) -> float:
+        """How much of the budget is used, from 0 to 1."""
+        by_time = seconds / 60 / self.minutes if self.minutes else 0.0
+        by_steps = step / self.steps if self.steps else 0.0
+        return min(1.0, max(by_time, by_steps))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: AdamW with a warm-up and a cosine decay to zero."""
+
+    learning_rate: float
+    batch: int  # samples a step, of all processes together (for the log)
+    weight_decay: float = 0.01
+    warmup: int = 200  # steps
+    ema: float = 0.999  # decay of the averaged weights; it starts lower
+    clip: float = 1.0  # gradient norm
+    seed: int = 0
+    save_every: float = 180.0  # seconds
+    log_every: float = 20.0  # seconds
+    half: bool = True  # bfloat16 autocast
+
+
+def device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def half(on: bool = True) -> AbstractContextManager[None]:
+    """bfloat16 autocast on the device in use."""
+    return torch.autocast(device().type, torch.bfloat16, enabled=on)
+
+
+def learning_rate(settings: Settings, step: int, progress: float) -> float:
+    """Linear warm-up, then half a cosine from the full rate to zero."""
+    return settings.learning_rate * min(1.0, (step + 1) / settings.warmup) * 0.5 * (1 + cos(pi * progress))
+
+
+def train(
+    model: nn.Module,
+    loss: Loss,
+    settings: Settings,
+    budget: Budget,
+    checkpoint: Path,
+    rank: int = 0,
+    processes: int = 1,
+    watch: Callable[[nn.Module, int], None] | None = None,
+) -> nn.Module:
+    """Train `model` until the budget is used; returns it with its averaged weights.
+
+    The state is written to `checkpoint` every few minutes, whole or not at all, and read from there at the start: a
+    finished training returns at once. With several processes (of `torch.distributed`), gradients are averaged, and all
+    of them see the clock of the first. `watch(averaged model, step)` is called after each checkpoint.
+    """
+    model = model.to(device()).train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True)
+    average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    step, seconds = 0, 0.0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device(), weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step, seconds = state["average"], state["step"], state["seconds"]
+
+    def save() -> None:
+        if rank == 0:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average}
+            torch.save(state | {"step": step, "seconds": seconds}, checkpoint.with_suffix(".part"))
+            os.replace(checkpoint.with_suffix(".part"), checkpoint)
+
+    def watched() -> None:
+        if rank == 0 and watch is not None:
+            kept = {name: value.clone() for name, value in model.state_dict().items()}
+            model.load_state_dict(average)
+            watch(model.eval(), step)
+            model.load_state_dict(kept)
+            model.train()
+
+    saved = logged = time.monotonic()
+    since, losses = step, []
+    while (progress := budget.progress(step, seconds)) < 1:
+        begun = time.monotonic()
+        generator = torch.Generator().manual_seed(hash((settings.seed, step, rank)) % 2**63)
+        with half(settings.half):
+            value = loss(model, generator, progress)
+        value.backward()
+        spent = average_gradients(parameters, processes, time.monotonic() - begun)
+        nn.utils.clip_grad_norm_(parameters, settings.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, step, progress)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+        step += 1
+        decay = min(settings.ema, (1 + step) / (10 + step))
+        blend(average, model.state_dict(), decay)
+        seconds += spent if processes > 1 else time.monotonic() - begun
+        losses.append(value.detach())
+        now = time.monotonic()
+        if now - logged > settings.log_every:
+            speed = (step - since) * settings.batch / (now - logged)
+            log(checkpoint, rank, step, step * settings.batch, seconds, torch.stack(losses).mean().item(), speed)
+            logged, since, losses = now, step, []
+        if now - saved > settings.save_every:
+            save()
+            watched()
+            saved = time.monotonic()
+    save()
+    model.load_state_dict(average)
+    return model.eval()
+
+
+def average_gradients(parameters: list[Tensor], processes: int, spent: float) -> float:
+    """Average the gradients over the processes, in place; returns the mean of `spent`, which travels along.
+
+    One message for all: a small model on few cores loses more to many messages than to one copy.
+    """
+    if processes == 1:
+        return spent
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([*(g.reshape(-1) for g in gradients), torch.tensor([spent])])
+    torch.distributed.all_reduce(flat)
+    flat /= processes
+    at = 0
+    for gradient in gradients:
+        gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+        at += gradient.numel()
+    return flat[-1].item()
+
+
+def blend(average: dict[str, Tensor], current: dict[str, Tensor], decay: float) -> None:
+    """Move the averaged weights a little towards the current ones, in place."""
+    floats = [name for name, value in average.items() if value.is_floating_point()]
+    torch._foreach_lerp_([average[name] for name in floats], [current[name] for name in floats], 1 - decay)
+    for name in average.keys() - set(floats):
+        average[name].copy_(current[name])
+
+
+def log(checkpoint: Path, rank: int, step: int, samples: int, seconds: float, loss: float, speed: float) -> None:
+    """One line of progress, on the terminal and as JSON beside the checkpoint."""
+    if rank == 0:
+        line = {"step": step, "samples": samples, "minutes": round(seconds / 60, 2), "loss": round(loss, 5)}
+        line["samples_per_second"] = round(speed, 1)
+        print(f"{checkpoint.stem}: " + ", ".join(f"{key} {value}" for key, value in line.items()), flush=True)
+        with checkpoint.with_suffix(".log").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def batch_of(bank_size: int, count: int, generator: torch.Generator) -> Tensor:
+    """Indices of a random batch."""
+    return torch.randint(bank_size, (count,), generator=generator)
+
+
+def join(rank: int, processes: int, meeting: Path) -> None:
+    """Join the group of training processes, which meet at a file. One thread each."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", f"file://{meeting.resolve()}", timedelta(minutes=10), world_size=processes, rank=rank
+    )
