@@ -1,0 +1,313 @@
+"""Step 1: check names, types, ranges and cycles, and list every fault before a weight is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.axis import AxisParams, axis_complaint, kind_of
+from engine.errors import Fault, suggest
+from engine.names import in_order, split
+from engine.node import NodeType, Param, Port
+from engine.workflow import INPUT_TYPES, Input, Node, Repeat, Workflow
+
+JSON_KINDS = frozenset({"int", "float", "str", "bool", "list", "json"})
+WIDENS = {"float": {"int", "float"}, "json": JSON_KINDS}
+"""Which kinds a param of a kind reads, where that is more than its own."""
+BUILT_IN = ("repeat", "axis")
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What is known about a reference before anything runs."""
+
+    kind: str
+    """A value type's name or a JSON kind."""
+    looped: bool = False
+    """It stands for every iteration of a loop."""
+    values: tuple[Any, ...] | None = None
+    """The literal values it may have, where they are known."""
+    origin: str = ""
+    """Where these values are written."""
+
+
+@dataclass
+class Scope:
+    """The names visible at one level: name → output → wire; the output of a single value is ""."""
+
+    names: dict[str, dict[str, Wire]] = field(default_factory=dict)
+    parent: Scope | None = None
+    broken: set[str] = field(default_factory=set)
+    """Names that exist but whose type is unknown, because they have faults of their own."""
+
+    def find(self, name: str) -> dict[str, Wire] | None:
+        """The outputs of a name, here or further out."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def is_broken(self, name: str) -> bool:
+        """Whether a name exists but has faults."""
+        return name in self.broken or (self.parent is not None and self.parent.is_broken(name))
+
+    def visible(self) -> dict[str, dict[str, Wire]]:
+        """Every visible name."""
+        return (self.parent.visible() if self.parent else {}) | self.names
+
+
+class Checker:
+    """Walks a workflow once and collects faults."""
+
+    def __init__(self, registry: Mapping[str, NodeType], loops: set[str]) -> None:
+        self.registry = registry
+        self.loops = loops
+        self.faults: list[Fault] = []
+        self.axes: dict[str, tuple[int, str]] = {}
+
+    def fault(self, where: str, message: str, hint: str = "") -> None:
+        """Note a fault."""
+        self.faults.append(Fault(where, message, hint))
+
+    # inputs
+
+    def inputs(self, workflow: Workflow, values: Mapping[str, Any], sweeps: Mapping[str, Sequence[Any]]) -> Scope:
+        """The outermost scope: the workflow's inputs, with the values they have in this run."""
+        scope = Scope()
+        for given in (*values, *sweeps):
+            if given not in workflow.inputs:
+                self.fault(f"inputs.{given}", "unknown input", suggest(given, workflow.inputs))
+        for name, spec in workflow.inputs.items():
+            where = f"inputs.{name}"
+            if name in sweeps:
+                candidates = [coerce_input(spec, value) for value in sweeps[name]]
+                self.axis(where, name, len(candidates))
+            else:
+                candidates = [coerce_input(spec, values.get(name, spec.default))]
+            for value in candidates:
+                if value is None:
+                    self.fault(where, "expected a value, found none", f'give "default", or --set {name}=…')
+                elif type(value) is not INPUT_TYPES[spec.type] or value != value or value in (INF, -INF):
+                    self.fault(where, f"expected {spec.type}, found {value!r}")
+            kind = {"string": "str"}.get(spec.type, spec.type)
+            scope.names[name] = {"": Wire(kind, values=tuple(candidates), origin=where)}
+        return scope
+
+    def axis(self, where: str, name: str, count: int) -> None:
+        """Nodes of the same axis name run together, so they must have equally many values."""
+        before, first = self.axes.setdefault(name, (count, where))
+        if before != count:
+            self.fault(where, f'axis "{name}": expected {before} values as at {first}, found {count}')
+
+    # nodes
+
+    def level(self, nodes: Mapping[str, Node | Repeat], scope: Scope, where: str) -> None:
+        """Check siblings, each after those it refers to, and add them to the scope."""
+        for name in nodes:
+            if scope.find(name) is not None:
+                self.fault(f"{where}.{name}", f'"{name}" shadows an outer name', "rename one of them")
+        order, cycle = in_order(nodes)
+        if cycle:
+            self.fault(f"{where}.{cycle[0]}", f"cycle: {' → '.join(cycle)}", "a loop is written with type repeat")
+            order = list(nodes)
+            scope.broken |= set(nodes)
+        for name in order:
+            spec, at = nodes[name], f"{where}.{name}"
+            outputs = self.repeat(spec, scope, at) if isinstance(spec, Repeat) else self.node(spec, scope, at)
+            if outputs is None:
+                scope.broken.add(name)
+            else:
+                scope.names[name] = outputs
+
+    def node(self, spec: Node, scope: Scope, where: str) -> dict[str, Wire] | None:
+        """Check one node; return its outputs, or None where its type is unknown."""
+        if spec.type == "axis":
+            return self.axis_node(spec, where)
+        if spec.type not in self.registry:
+            self.fault(f"{where}.type", f'unknown node "{spec.type}"', suggest(spec.type, (*self.registry, *BUILT_IN)))
+            return None
+        type = self.registry[spec.type]
+        known = (*type.ports, *type.params)
+        looped = False
+        for name, value in spec.params.items():
+            at = f"{where}.params.{name}"
+            if name in type.ports:
+                port = type.ports[name]
+                self.fault(at, f"expected a link to a {port.type.name}, found a literal", f'write it under "in": {name}')
+            elif name not in type.params:
+                self.fault(at, f'unknown param of "{type.name}"', suggest(name, known))
+            else:
+                if name in spec.in_:
+                    self.fault(at, 'given both here and under "in"', "delete one of them")
+                self.literal(type.params[name], value, at)
+        for name, reference in spec.in_.items():
+            at = f"{where}.in.{name}"
+            if name not in known:
+                self.fault(at, f'unknown port or param of "{type.name}"', suggest(name, known))
+                self.reference(reference, scope, at)
+                continue
+            wire = self.reference(reference, scope, at)
+            if wire is None:
+                continue
+            if name in type.ports:
+                self.port(type.ports[name], wire, reference, scope, at)
+                looped |= wire.looped and not (type.ports[name].many or type.ports[name].collected)
+            else:
+                self.param(type.params[name], wire, reference, at)
+                looped |= wire.looped
+        for name in known:
+            required = (type.ports.get(name) or type.params[name]).required
+            if required and name not in spec.in_ and name not in spec.params:
+                place = "in" if name in type.ports else "params"
+                what = type.ports[name].type.name if name in type.ports else type.params[name].kind
+                self.fault(f"{where}.{place}.{name}", f"missing: expected {what}, found nothing")
+        return {name: Wire(output.kind, looped) for name, output in type.outputs.items()}
+
+    def literal(self, param: Param, value: Any, where: str) -> None:
+        """Check a value against a param's annotation."""
+        try:
+            param.coerce(value)
+        except ValueError as error:
+            self.fault(where, str(error))
+
+    def port(self, port: Port, wire: Wire, reference: str, scope: Scope, where: str) -> None:
+        """Check that a link carries what the port reads."""
+        if wire.kind != port.type.name:
+            fits = [
+                f"{name}.{output}" if output else name
+                for name, outputs in scope.visible().items()
+                for output, other in outputs.items()
+                if other.kind == port.type.name
+            ]
+            hint = suggest(reference, fits) if fits else ""
+            self.fault(where, f'expected {port.type.name}, got {wire.kind} (from "{reference}")', hint)
+        elif port.many and not wire.looped:
+            hint = f'link to every iteration of a loop: "{split(reference)[0]}.….all"'
+            self.fault(where, f'expected a list of {port.type.name}, got one (from "{reference}")', hint)
+
+    def param(self, param: Param, wire: Wire, reference: str, where: str) -> None:
+        """Check that a link to a param carries fitting JSON, and that its values, where known, are in range."""
+        accepted = WIDENS.get(param.kind, {param.kind})
+        if wire.kind not in JSON_KINDS or (wire.kind not in accepted and wire.kind != "json"):
+            self.fault(where, f'expected {param.kind}, got {wire.kind} (from "{reference}")')
+            return
+        for value in wire.values or ():
+            if value is None:
+                continue
+            try:
+                param.coerce(value)
+            except ValueError as error:
+                self.fault(wire.origin, str(error), f"it is read at {where}")
+                break
+
+    def reference(self, reference: str, scope: Scope, where: str) -> Wire | None:
+        """What a reference stands for; a fault and None if that cannot be said."""
+        name, output, every = split(reference)
+        outputs = scope.find(name)
+        if outputs is None:
+            if not scope.is_broken(name):
+                self.fault(where, f'unknown name "{name}"', suggest(name, scope.visible()))
+            return None
+        if output not in outputs:
+            if output == "" and len(outputs) == 1:
+                wire = next(iter(outputs.values()))
+            else:
+                found = f'"{name}" has no output "{output}"' if output else f'"{name}" has several outputs'
+                known = [f"{name}.{o}" if o else name for o in outputs]
+                self.fault(where, found, suggest(reference, known))
+                return None
+        else:
+            wire = outputs[output]
+        if every:
+            if name not in self.loops:
+                self.fault(where, f'"{reference}": only a repeat has ".all"')
+                return None
+            return Wire(wire.kind, looped=True)
+        return wire
+
+    def axis_node(self, spec: Node, where: str) -> dict[str, Wire] | None:
+        """Check an axis."""
+        for name in spec.in_:
+            self.fault(f"{where}.in.{name}", "an axis takes only literals", 'write it under "params"')
+        try:
+            params = AxisParams.model_validate(spec.params)
+        except ValidationError as error:
+            for place, message in axis_complaint(error):
+                self.fault(f"{where}.params" + (f".{place}" if place else ""), message)
+            return None
+        values = params.expand()
+        self.axis(where, params.name, len(values))
+        return {"": Wire(kind_of(values), values=tuple(values), origin=f"{where}.params")}
+
+    def repeat(self, spec: Repeat, scope: Scope, where: str) -> dict[str, Wire] | None:
+        """Check a loop and its body; return its carried values as outputs."""
+        for bound in spec.bounds:
+            if isinstance(bound, str):
+                wire = self.reference(bound, scope, f"{where}.for.{spec.variable}")
+                if wire is not None and wire.kind not in ("int", "json"):
+                    self.fault(f"{where}.for.{spec.variable}", f'expected int, got {wire.kind} (from "{bound}")')
+        for name in (spec.variable, *spec.carry):
+            if scope.find(name) is not None:
+                self.fault(f"{where}.carry.{name}", f'"{name}" shadows an outer name', "rename one of them")
+        if spec.variable in spec.carry:
+            self.fault(f"{where}.carry.{spec.variable}", "has the name of the loop variable", "rename one of them")
+
+        inner = Scope(parent=scope)
+        inner.names[spec.variable] = {"": Wire("int")}
+        outputs: dict[str, Wire] = {}
+        for name, reference in spec.carry.items():
+            wire = self.reference(reference, scope, f"{where}.carry.{name}")
+            if wire is None:
+                inner.broken.add(name)
+            else:
+                outputs[name] = Wire(wire.kind, wire.looped)
+                inner.names[name] = {"": outputs[name]}
+        self.level(spec.body, inner, f"{where}.body")
+        for name in spec.carry.keys() - spec.next.keys():
+            self.fault(f"{where}.next.{name}", "missing: each carried value needs its next", f'add "{name}"')
+        for name, reference in spec.next.items():
+            at = f"{where}.next.{name}"
+            if name not in spec.carry:
+                self.fault(at, "is not carried", suggest(name, spec.carry))
+                continue
+            wire = self.reference(reference, inner, at)
+            if wire is not None and name in outputs and wire.kind != outputs[name].kind:
+                widened = {wire.kind, outputs[name].kind} == {"int", "float"}
+                if not widened:
+                    self.fault(at, f'expected {outputs[name].kind}, got {wire.kind} (from "{reference}")')
+        return outputs if len(outputs) == len(spec.carry) else None
+
+
+INF = float("inf")
+
+
+def coerce_input(spec: Input, value: Any) -> Any:
+    """An int given for a float input is a float; everything else stays."""
+    return float(value) if spec.type == "float" and type(value) is int else value
+
+
+def check(
+    workflow: Workflow,
+    registry: Mapping[str, NodeType],
+    inputs: Mapping[str, Any] | None = None,
+    sweeps: Mapping[str, Sequence[Any]] | None = None,
+) -> list[Fault]:
+    """All faults of a workflow with these inputs and sweeps; nothing is run and no file is opened."""
+    checker = Checker(registry, loop_names(workflow.nodes))
+    outer = checker.inputs(workflow, inputs or {}, sweeps or {})
+    checker.level(workflow.nodes, Scope(parent=outer), "nodes")
+    return checker.faults
+
+
+def loop_names(nodes: Mapping[str, Node | Repeat]) -> set[str]:
+    """The names of all repeats, at any depth."""
+    found: set[str] = set()
+    for name, spec in nodes.items():
+        if isinstance(spec, Repeat):
+            found |= {name} | loop_names(spec.body)
+    return found

@@ -1,0 +1,448 @@
+"""Step 2: expand repeats and axes into flat calls. After this, control flow is gone.
+
+A name stands for a `Swept`: one cell for each coordinate of the axes it depends on, a cell being a constant or a link
+to the output of a call. A node's calls are the join of its inputs over the axes that they share:
+
+    strength = axis (0.6, 0.7)             Swept((strength,), {(0,): 0.6, (1,): 0.7})
+    f(x=strength, y=seed)                  one call for each (strength, seed)
+    contact_sheet(images=f)                one call that gathers them all
+
+A loop over a swept bound is unrolled once for each of the bound's coordinates. `sample.latent.all` is swept too, along
+the loop's own axis, "sample.i", so that a list may be given to a node that takes one value.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.axis import AxisParams
+from engine.check import coerce_input
+from engine.errors import Fault, WorkflowError, describe
+from engine.names import in_order, references, split
+from engine.node import NodeType
+from engine.workflow import Node, Repeat, Workflow
+
+CALL_LIMIT = 1_000_000
+"""More calls than this are taken for a mistake."""
+
+
+class Link(NamedTuple):
+    """The output of an earlier call."""
+
+    call: int
+    output: str
+
+
+class Const(NamedTuple):
+    """A value known while expanding."""
+
+    value: Any
+
+
+Cell = Link | Const
+Coords = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Many links for one port: a `list[T]`, or with its axes a `Collected[T]`."""
+
+    cells: tuple[tuple[Coords, Link], ...]
+    axes: tuple[tuple[str, tuple[Any, ...]], ...] | None
+    """Names and values, in order; None for a plain list."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One evaluation of one node. Links point to calls before it in the list."""
+
+    type: NodeType
+    label: str
+    params: dict[str, Any]
+    links: dict[str, Link | Gathered]
+    key: str = ""
+
+
+@dataclass(slots=True)
+class Swept:
+    """A value for each coordinate of some axes; without axes, one value at ()."""
+
+    axes: tuple[str, ...]
+    cells: dict[Coords, Cell]
+
+    def at(self, fixed: Mapping[str, int]) -> Swept:
+        """The part where some axes have a given index."""
+        places = [(i, fixed[axis]) for i, axis in enumerate(self.axes) if axis in fixed]
+        if not places:
+            return self
+        keep = [i for i, axis in enumerate(self.axes) if axis not in fixed]
+        cells = {
+            tuple(coords[i] for i in keep): cell
+            for coords, cell in self.cells.items()
+            if all(coords[i] == index for i, index in places)
+        }
+        return Swept(tuple(self.axes[i] for i in keep), cells)
+
+
+@dataclass
+class Bundle:
+    """What a name stands for: its outputs, and for a repeat the lists of all iterations."""
+
+    outputs: dict[str, Swept]
+    every: Callable[[str], Swept] | None = None
+
+
+@dataclass
+class Scope:
+    """The names at one level, and the coordinates that are fixed around it."""
+
+    names: dict[str, Bundle]
+    parent: Scope | None = None
+    fixed: dict[str, int] = field(default_factory=dict)
+
+    def find(self, name: str) -> Bundle:
+        """The bundle of a name, here or further out."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        raise KeyError(name)
+
+    def resolve(self, reference: str) -> Swept:
+        """What a reference stands for."""
+        name, output, every = split(reference)
+        bundle = self.find(name)
+        if not output and "" not in bundle.outputs:
+            output = next(iter(bundle.outputs))
+        if every:
+            assert bundle.every is not None, reference
+            found = bundle.every(output)
+        else:
+            found = bundle.outputs[output]
+        return found.at(self.fixed) if self.fixed and found.axes else found
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A workflow as flat calls.
+
+    Attributes:
+        calls: each after those it links to.
+        outputs: for each top-level node and output its swept value.
+        axes: name → values of every axis.
+        targets: indexes of the calls that are asked for: of nodes that act, and of nodes that no other refers to.
+    """
+
+    calls: list[Call]
+    outputs: dict[str, dict[str, Swept]]
+    axes: dict[str, list[Any]]
+    targets: list[int]
+
+
+# ── joining ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def join(sources: Sequence[Swept]) -> tuple[tuple[str, ...], Iterator[tuple[Coords, tuple[Cell, ...]]]]:
+    """The natural join over shared axes: axes in order of first use, and a row of cells for each coordinate."""
+    axes: tuple[str, ...] = ()
+    rows: list[tuple[Coords, tuple[Cell, ...]]] = [((), ())]
+    for source in sources:
+        shared = [(axes.index(axis), i) for i, axis in enumerate(source.axes) if axis in axes]
+        new = [i for i, axis in enumerate(source.axes) if axis not in axes]
+        if not source.axes:
+            cell = source.cells[()]
+            rows = [(coords, (*cells, cell)) for coords, cells in rows]
+            continue
+        matches: dict[Coords, list[tuple[Coords, Cell]]] = {}
+        for coords, cell in source.cells.items():
+            at = tuple(coords[i] for _, i in shared)
+            matches.setdefault(at, []).append((tuple(coords[i] for i in new), cell))
+        rows = [
+            ((*coords, *more), (*cells, cell))
+            for coords, cells in rows
+            for more, cell in matches.get(tuple(coords[i] for i, _ in shared), ())
+        ]
+        axes += tuple(source.axes[i] for i in new)
+    return axes, iter(rows)
+
+
+# ── expanding ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Recipe:
+    """What is the same for every call of a node in the file, worked out once."""
+
+    type: NodeType
+    base: dict[str, Any]
+    """Params written as literals, and defaults."""
+    references: list[tuple[str, str]]
+    """(port or param, reference)."""
+
+
+class Expander:
+    """Walks the workflow in the order of the data and lists the calls."""
+
+    def __init__(self, registry: Mapping[str, NodeType], workflow: Workflow) -> None:
+        self.registry = registry
+        self.folder = workflow.folder
+        self.read = set(read_nodes(workflow.nodes))
+        self.calls: list[Call] = []
+        self.targets: dict[int, None] = {}
+        self.axes: dict[str, list[Any]] = {}
+        self.faults: dict[Fault, None] = {}
+        self.recipes: dict[int, Recipe] = {}
+
+    def level(self, nodes: Mapping[str, Node | Repeat], scope: Scope, prefix: str, where: str) -> None:
+        """Expand siblings, each after those it refers to."""
+        for name in in_order(nodes)[0]:
+            self.sibling(name, nodes[name], scope, prefix, where)
+
+    def sibling(self, name: str, spec: Node | Repeat, scope: Scope, prefix: str, where: str) -> None:
+        """Expand one node and add its name to the scope."""
+        if isinstance(spec, Repeat):
+            scope.names[name] = bundle = self.repeat(name, spec, scope, prefix + name, f"{where}.{name}")
+            if id(spec) not in self.read:
+                for swept in bundle.outputs.values():
+                    self.targets |= {cell.call: None for cell in swept.cells.values() if isinstance(cell, Link)}
+        elif spec.type == "axis":
+            scope.names[name] = self.axis(spec, scope)
+        else:
+            scope.names[name] = Bundle(self.node(spec, scope, prefix + name, f"{where}.{name}"))
+
+    def axis(self, spec: Node, scope: Scope) -> Bundle:
+        """An axis is a constant at each of its coordinates."""
+        params = AxisParams.model_validate(spec.params)
+        values = params.expand()
+        self.axes.setdefault(params.name, values)
+        swept = Swept((params.name,), {(i,): Const(value) for i, value in enumerate(values)})
+        return Bundle({"": swept.at(scope.fixed)})
+
+    def recipe(self, spec: Node) -> Recipe:
+        """The recipe of a node in the file."""
+        found = self.recipes.get(id(spec))
+        if found is None:
+            type = self.registry[spec.type]
+            written = {name: type.params[name].coerce(value) for name, value in spec.params.items()}
+            base = {name: written.get(name, type.defaults.get(name)) for name in type.params}
+            found = self.recipes[id(spec)] = Recipe(type, base, list(spec.in_.items()))
+        return found
+
+    def node(self, spec: Node, scope: Scope, label: str, where: str) -> dict[str, Swept]:
+        """One call for each coordinate; a plain node whose inputs are known is evaluated at once."""
+        recipe = self.recipe(spec)
+        type, ports = recipe.type, recipe.type.ports
+        names, sources = [], []
+        for name, reference in recipe.references:
+            swept = scope.resolve(reference)
+            port = ports.get(name)
+            if port is not None and (port.many or port.collected):
+                swept = self.gather(swept, plain=port.many)
+            names.append(name)
+            sources.append(swept)
+        axes, rows = join(sources)
+        outputs: dict[str, Swept] = {output: Swept(axes, {}) for output in type.outputs}
+        for coords, cells in rows:
+            params, links = dict(recipe.base), {}
+            for name, cell in zip(names, cells, strict=True):
+                if isinstance(cell, Const) and name in type.params:
+                    try:
+                        params[name] = type.params[name].coerce(cell.value)
+                    except ValueError as error:
+                        self.fault(f"{where}.in.{name}", f"{error}{self.at(axes, coords)}")
+                else:
+                    links[name] = cell  # type: ignore[assignment] - a constant reaches a port only after a fault
+                    params.pop(name, None)
+            self.resolve_files(type, params, where)
+            if self.faults:
+                for output in outputs.values():
+                    output.cells[coords] = Const(None)
+                continue
+            if type.plain and not links:
+                results = self.evaluate(type, params, f"{where}{self.at(axes, coords)}")
+                for name, result in results.items():
+                    outputs[name].cells[coords] = Const(result)
+                continue
+            if len(self.calls) >= CALL_LIMIT:
+                raise WorkflowError([Fault(where, f"expected at most {CALL_LIMIT} calls", "make a loop or axis shorter")])
+            index = len(self.calls)
+            self.calls.append(Call(type, label + self.at(axes, coords, scope.fixed), params, links))
+            if type.effect or id(spec) not in self.read:
+                self.targets[index] = None
+            for name, output in outputs.items():
+                output.cells[coords] = Link(index, name)
+        return outputs
+
+    def gather(self, swept: Swept, plain: bool) -> Swept:
+        """Take axes away: those of loops for a plain list, all for a Collected."""
+        inner = [i for i, axis in enumerate(swept.axes) if not plain or "." in axis]
+        outer = [i for i, axis in enumerate(swept.axes) if i not in inner]
+        groups: dict[Coords, list[tuple[Coords, Any]]] = {}
+        for coords, cell in swept.cells.items():
+            at = tuple(coords[i] for i in outer)
+            groups.setdefault(at, []).append((tuple(coords[i] for i in inner), cell))
+        axes = tuple((swept.axes[i], tuple(self.axes[swept.axes[i]])) for i in inner)
+        cells: dict[Coords, Any] = {
+            at: Gathered(tuple(sorted(items, key=lambda item: item[0])), None if plain else axes)
+            for at, items in groups.items()
+        }
+        return Swept(tuple(swept.axes[i] for i in outer), cells)
+
+    def resolve_files(self, type: NodeType, params: dict[str, Any], where: str) -> None:
+        """Turn what is written for a file into its path."""
+        for name, param in type.params.items():
+            if param.file is not None and params.get(name) is not None:
+                try:
+                    params[name] = str(param.file.resolve(params[name], self.folder))
+                except (OSError, ValueError) as error:
+                    self.fault(f"{where}.params.{name}", describe(error))
+
+    def evaluate(self, type: NodeType, params: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Run a plain node now; what it returns is copied, so that nobody can change it."""
+        try:
+            result = type.function(**params)
+        except Exception as error:
+            self.fault(where, describe(error))
+            return dict.fromkeys(type.outputs)
+        if "" in type.outputs:
+            return {"": copy.deepcopy(result)}
+        return {name: copy.deepcopy(getattr(result, name)) for name in type.outputs}
+
+    def fault(self, where: str, message: str) -> None:
+        """Note a fault, once."""
+        self.faults[Fault(where, message)] = None
+
+    def at(self, axes: Sequence[str], coords: Coords, fixed: Mapping[str, int] | None = None) -> str:
+        """` @ strength=0.75, seed=3`, or nothing where there are no axes."""
+        if not axes and not fixed:
+            return ""
+        pairs = [*(fixed or {}).items(), *zip(axes, coords, strict=True)]
+        return " @ " + ", ".join(f"{axis}={short(self.axes[axis][i])}" for axis, i in pairs)
+
+    # repeat
+
+    def repeat(self, name: str, spec: Repeat, scope: Scope, label: str, where: str) -> Bundle:
+        """Unroll a loop, once for each coordinate of its bounds."""
+        bounds = [
+            scope.resolve(bound) if isinstance(bound, str) else Swept((), {(): Const(bound)}) for bound in spec.bounds
+        ]
+        axes, rows = join(bounds)
+        slices: list[tuple[Coords, dict[str, list[Swept]]]] = []
+        for coords, cells in rows:
+            fixed = dict(zip(axes, coords, strict=True))
+            inner = Scope({}, scope, scope.fixed | fixed) if axes else scope
+            slices.append((coords, self.unroll(spec, cells, inner, label, where)))
+        variable = f"{name}.{spec.variable}"
+        longest = max((len(next(iter(carried.values()))) for _, carried in slices), default=0)
+        if len(self.axes.get(variable, ())) < longest:
+            self.axes[variable] = list(range(longest))
+
+        def last(carried: str) -> Swept:
+            return self.merge(axes, [(coords, all[carried][-1]) for coords, all in slices])
+
+        def every(carried: str) -> Swept:
+            parts = [((*coords, i), one) for coords, all in slices for i, one in enumerate(all[carried])]
+            return self.merge((*axes, variable), parts)
+
+        return Bundle({carried: last(carried) for carried in spec.carry}, every)
+
+    def unroll(
+        self, spec: Repeat, bounds: Sequence[Cell], scope: Scope, label: str, where: str
+    ) -> dict[str, list[Swept]]:
+        """For each carried name its values: the first, and that after each copy of the body."""
+        carried = {name: [scope.resolve(reference)] for name, reference in spec.carry.items()}
+        limits = [cell.value if isinstance(cell, Const) else None for cell in bounds]
+        if not all(type(limit) is int for limit in limits):
+            if not self.faults:
+                found = ", ".join(map(repr, limits))
+                self.fault(f"{where}.for.{spec.variable}", f"expected bounds known before the run, found {found}")
+            return carried
+        order = in_order(spec.body)[0]
+        for i in range(*limits):
+            inner = Scope({}, scope, scope.fixed)
+            inner.names[spec.variable] = Bundle({"": Swept((), {(): Const(i)})})
+            for name, values in carried.items():
+                inner.names[name] = Bundle({"": values[-1]})
+            for name in order:
+                self.sibling(name, spec.body[name], inner, f"{label}[{i}].", f"{where}.body")
+            for name, reference in spec.next.items():
+                carried[name].append(inner.resolve(reference))
+            if self.faults:
+                break
+        return carried
+
+    def merge(self, axes: tuple[str, ...], parts: Sequence[tuple[Coords, Swept]]) -> Swept:
+        """One swept value from several, each at a coordinate of outer axes."""
+        inner = tuple(dict.fromkeys(axis for _, part in parts for axis in part.axes))
+        cells: dict[Coords, Cell] = {}
+        for coords, part in parts:
+            for more, cell in self.broadcast(part, inner):
+                cells[(*coords, *more)] = cell
+        return Swept((*axes, *inner), cells)
+
+    def broadcast(self, swept: Swept, axes: tuple[str, ...]) -> Iterable[tuple[Coords, Cell]]:
+        """The cells over more axes than the value depends on."""
+        if swept.axes == axes:
+            return swept.cells.items()
+        missing = [axis for axis in axes if axis not in swept.axes]
+        spread = [Swept((axis,), {(i,): Const(None) for i in range(len(self.axes[axis]))}) for axis in missing]
+        order, rows = join([swept, *spread])
+        places = [order.index(axis) for axis in axes]
+        return ((tuple(coords[i] for i in places), cells[0]) for coords, cells in rows)
+
+
+def short(value: Any) -> str:
+    """A value as it stands in a label."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def expand(
+    workflow: Workflow,
+    registry: Mapping[str, NodeType],
+    inputs: Mapping[str, Any] | None = None,
+    sweeps: Mapping[str, Sequence[Any]] | None = None,
+) -> Expansion:
+    """Expand a workflow that has passed `check` with the same inputs and sweeps.
+
+    Raises:
+        WorkflowError: a value that could only now be known does not fit, or a file is missing; all such are listed.
+    """
+    inputs, sweeps = inputs or {}, sweeps or {}
+    expander = Expander(registry, workflow)
+    outer = Scope({})
+    for name, spec in workflow.inputs.items():
+        if name in sweeps:
+            expander.axes[name] = [coerce_input(spec, value) for value in sweeps[name]]
+            cells: dict[Coords, Cell] = {(i,): Const(value) for i, value in enumerate(expander.axes[name])}
+            outer.names[name] = Bundle({"": Swept((name,), cells)})
+        else:
+            value = coerce_input(spec, inputs.get(name, spec.default))
+            outer.names[name] = Bundle({"": Swept((), {(): Const(value)})})
+    top = Scope({}, outer)
+    expander.level(workflow.nodes, top, "", "nodes")
+    if expander.faults:
+        raise WorkflowError(list(expander.faults), workflow.name)
+    outputs = {name: bundle.outputs for name, bundle in top.names.items()}
+    return Expansion(expander.calls, outputs, expander.axes, list(expander.targets))
+
+
+def read_nodes(nodes: Mapping[str, Node | Repeat], carried: Iterable[str] = ()) -> Iterator[int]:
+    """The identities of those specs, at any depth, that something in the file refers to."""
+    names = {split(reference)[0] for node in nodes.values() for _, reference in references(node)}
+    names |= {split(reference)[0] for reference in carried}
+    for name, node in nodes.items():
+        if name in names:
+            yield id(node)
+        if isinstance(node, Repeat):
+            yield from read_nodes(node.body, node.next.values())
+
+
+def links_of(source: Link | Gathered) -> Iterable[Link]:
+    """The single links of a port's source."""
+    return (source,) if isinstance(source, Link) else (link for _, link in source.cells)

@@ -1,0 +1,111 @@
+"""Step 3: the key of a call, and the DAG in which equal calls are one.
+
+key = SHA-256 of canonical JSON of {"node", "version", "params", "in"}: params are coerced and defaulted, a file stands
+as the digest of its content, a link as [key of the call, output]. Names, layout, device and batch stay out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from engine.expand import Call, Expansion, Link, links_of
+
+Digest = Callable[[Path], str]
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode
+
+
+def canonical(data: Any) -> bytes:
+    """JSON with sorted keys and no spaces: equal data give equal bytes."""
+    return _encode(data).encode()
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes; of a folder, over the names and digests of all that is in it."""
+    if path.is_dir():
+        entries = {str(p.relative_to(path)): content_digest(p) for p in sorted(path.rglob("*")) if p.is_file()}
+        return hashlib.sha256(canonical(entries)).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The calls of a run as a DAG of keys.
+
+    Attributes:
+        dag: an edge from each call to those that read it; `dag.nodes[key]["call"]` is the call.
+        calls: key → the call that was first with it; in an order in which links point backwards.
+        keys: the key of each expanded call, by index.
+        targets: the keys asked for.
+        expansion: what it was made from.
+    """
+
+    dag: nx.DiGraph
+    calls: dict[str, Call]
+    keys: list[str]
+    targets: list[str]
+    expansion: Expansion
+
+
+def build_graph(expansion: Expansion, digest: Digest = content_digest, precision: str = "float32") -> Graph:
+    """Key every call and join equal ones.
+
+    Args:
+        expansion: the flat calls.
+        digest: content of a file → its digest.
+        precision: numeric type of the models; it changes values, so any but float32 enters the keys.
+    """
+    keys: list[str] = []
+    calls: dict[str, Call] = {}
+    edges: list[tuple[str, str]] = []
+    digests: dict[str, str] = {}
+
+    def at(link: Link) -> list[str]:
+        return [keys[link.call], link.output]
+
+    for call in expansion.calls:
+        type, params = call.type, call.params
+        for name, param in type.params.items():
+            if param.file is not None and params.get(name) is not None:
+                path = params[name]
+                if path not in digests:
+                    digests[path] = digest(Path(path))
+                params = params | {name: {"sha256": digests[path]}}
+        document: dict[str, Any] = {
+            "node": type.name,
+            "version": type.version,
+            "params": params,
+            "in": {
+                name: at(source)
+                if isinstance(source, Link)
+                else {"axes": source.axes, "cells": [[coords, at(link)] for coords, link in source.cells]}
+                for name, source in call.links.items()
+            },
+        }
+        if precision != "float32":
+            document["precision"] = precision
+        call.key = key = hashlib.sha256(_encode(document).encode()).hexdigest()
+        keys.append(key)
+        if key not in calls:
+            calls[key] = call
+            edges += [(keys[link.call], key) for source in call.links.values() for link in links_of(source)]
+
+    dag = nx.DiGraph()
+    dag.add_nodes_from((key, {"call": call}) for key, call in calls.items())
+    dag.add_edges_from(edges)
+    return Graph(dag, calls, keys, list(dict.fromkeys(keys[i] for i in expansion.targets)), expansion)
+
+
+def upstream(call: Call, keys: list[str]) -> list[str]:
+    """The keys a call reads, each once."""
+    return list(dict.fromkeys(keys[link.call] for source in call.links.values() for link in links_of(source)))
+
+

@@ -1,0 +1,72 @@
+"""Names in a workflow: how a reference is read, what a node refers to, and in which order siblings must be read.
+
+Names resolve lexically: body, loop variable and carried names, enclosing nodes, workflow inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from engine.workflow import Node, Repeat
+
+
+@lru_cache(maxsize=65536)
+def split(reference: str) -> tuple[str, str, bool]:
+    """`sample.latent.all` → (`sample`, `latent`, True); `model.unet` → (`model`, `unet`, False)."""
+    name, *rest = reference.split(".")
+    every = bool(rest) and rest[-1] == "all"
+    if every:
+        rest = rest[:-1]
+    return name, rest[0] if rest else "", every
+
+
+def references(node: Node | Repeat) -> Iterator[tuple[str, str]]:
+    """Each (place in the node, reference) that looks outward from the node."""
+    if isinstance(node, Node):
+        for port, reference in node.in_.items():
+            yield f"in.{port}", reference
+        return
+    for bound in node.bounds:
+        if isinstance(bound, str):
+            yield f"for.{node.variable}", bound
+    for name, reference in node.carry.items():
+        yield f"carry.{name}", reference
+    inner = {node.variable, *node.carry, *node.body}
+    for name, child in node.body.items():
+        for place, reference in references(child):
+            if split(reference)[0] not in inner:
+                yield f"body.{name}.{place}", reference
+    for name, reference in node.next.items():
+        if split(reference)[0] not in inner:
+            yield f"next.{name}", reference
+
+
+def in_order(nodes: Mapping[str, Node | Repeat]) -> tuple[list[str], list[str]]:
+    """Siblings in an order in which each comes after those it refers to, and a cycle (as a closed path) or nothing.
+
+    The order is that of the file wherever links allow it.
+    """
+    links = {name: [n for n in (split(r)[0] for _, r in references(node)) if n in nodes] for name, node in nodes.items()}
+    order: list[str] = []
+    state: dict[str, int] = {}  # 1 while on the path, 2 when done
+    for root in nodes:
+        if root in state:
+            continue
+        path = [root]
+        state[root] = 1
+        pending = [iter(links[root])]
+        while path:
+            for name in pending[-1]:
+                if state.get(name) == 1:
+                    return order, [*path[path.index(name) :], name]
+                if name not in state:
+                    state[name] = 1
+                    path.append(name)
+                    pending.append(iter(links[name]))
+                    break
+            else:
+                state[path[-1]] = 2
+                order.append(path.pop())
+                pending.pop()
+    return order, []

@@ -1,0 +1,341 @@
+"""A node is a typed function: its signature is its schema, its docstring its help."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Any, TypeVar, overload
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from engine.errors import DeclarationError, suggest
+from engine.types import (
+    JSON_TYPE,
+    Collected,
+    File,
+    ValueToken,
+    ValueType,
+    is_json,
+    json_kind,
+    read_annotation,
+    without_none,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+RESERVED = frozenset({"repeat", "axis"})
+"""Node types that the engine expands itself."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A JSON input of a node: written in the workflow, or linked."""
+
+    name: str
+    annotation: Any
+    required: bool
+    default: Any
+    help: str
+    file: File | None
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """The pydantic validator, made on first use."""
+        scalar = not (isinstance(self.annotation, type) and hasattr(self.annotation, "model_fields"))
+        return TypeAdapter(self.annotation, config=STRICT if scalar else None)
+
+    @property
+    def kind(self) -> str:
+        """`int`, `float`, `str`, `bool`, `list` or `json`."""
+        return json_kind(self.annotation)
+
+    def coerce(self, value: Any) -> Any:
+        """The value as its annotation wants it (an int becomes a float where a float is wanted); ValueError if not."""
+        try:
+            return self.adapter.validate_python(value)
+        except ValidationError as error:
+            raise ValueError(self.complaint(value, error)) from None
+
+    def complaint(self, value: Any, error: ValidationError) -> str:
+        """What was expected and what was found, in one line."""
+        first = error.errors()[0]
+        found = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "…"
+        if first["type"] == "literal_error":
+            hint = suggest(value, self.choices) if isinstance(value, str) else ""
+            return f"expected one of {', '.join(map(str, self.choices))}, found {found}" + (f"; {hint}" if hint else "")
+        if first["type"] == "finite_number":
+            return f"expected a finite number, found {found}"
+        text = first["msg"].removeprefix("Input should be ").removeprefix("a valid ").removeprefix("Value error, ")
+        return f"expected {text}, found {found}"
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values of a Literal, or nothing."""
+        annotation, _ = without_none(self.annotation)
+        if typing.get_origin(annotation) is typing.Annotated:
+            annotation = typing.get_args(annotation)[0]
+        return typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the param, with its help and default."""
+        schema = dict(self.adapter.json_schema())
+        if self.help:
+            schema["description"] = self.help
+        if not self.required:
+            schema["default"] = self.default
+        return schema
+
+
+@dataclass(frozen=True)
+class Port:
+    """A linked input of a node."""
+
+    name: str
+    type: ValueType
+    required: bool
+    help: str
+    many: bool
+    """`list[T]`: takes every iteration of a loop at once."""
+    collected: bool
+    """`Collected[T]`: takes every coordinate of a sweep at once."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A value that a node gives."""
+
+    name: str
+    """Empty for a node with a single output."""
+    type: ValueType
+    kind: str
+    """The value type's name, or the JSON kind."""
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """What `@node` makes of a function. Equal calls of equal version give equal values."""
+
+    name: str
+    version: int
+    function: Callable[..., Any]
+    params: Mapping[str, Param]
+    ports: Mapping[str, Port]
+    outputs: Mapping[str, Output]
+    effect: bool
+    help: str
+    category: str
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether inputs and outputs are all JSON: such a node is evaluated while expanding."""
+        return (
+            not self.ports
+            and not self.effect
+            and not any(param.file for param in self.params.values())
+            and all(output.type is JSON_TYPE for output in self.outputs.values())
+        )
+
+    @cached_property
+    def stored(self) -> bool:
+        """Whether its values may go to disk."""
+        return not self.effect and all(output.type.stored for output in self.outputs.values())
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The value of every optional param, coerced as a written one is."""
+        return {
+            name: param.default if param.default is None else param.coerce(param.default)
+            for name, param in self.params.items()
+            if not param.required
+        }
+
+    @property
+    def summary(self) -> str:
+        """The first line of the help."""
+        return self.help.split("\n", 1)[0]
+
+    def schema(self) -> dict[str, Any]:
+        """The node as JSON: ports, params (JSON Schema), outputs, help."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "category": self.category,
+            "help": self.help,
+            "effect": self.effect,
+            "ports": {
+                port.name: {
+                    "type": port.type.name,
+                    "required": port.required,
+                    "help": port.help,
+                    "gathers": "sweep" if port.collected else "loop" if port.many else None,
+                }
+                for port in self.ports.values()
+            },
+            "params": {
+                param.name: param.schema() | {"required": param.required, "file": param.file is not None}
+                for param in self.params.values()
+            },
+            "outputs": {output.name or "value": output.kind for output in self.outputs.values()},
+        }
+
+
+# ── from a function ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def declare(function: Callable[..., Any], version: int, effect: bool) -> NodeType:
+    """Read a node from a function's signature and docstring; raise `DeclarationError` naming what is missing."""
+    name, module = function.__name__, vars(sys.modules[function.__module__])
+    if name in RESERVED:
+        raise DeclarationError(f"node {name}: the engine keeps this name for itself")
+    if version < 1:
+        raise DeclarationError(f"node {name}: version: expected 1 or more, found {version}")
+    text, arguments = read_docstring(inspect.getdoc(function) or "")
+    if not text:
+        raise DeclarationError(f"node {name}: expected a docstring, which is its help")
+
+    params: dict[str, Param] = {}
+    ports: dict[str, Port] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        where = f"node {name}: parameter {parameter.name}"
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise DeclarationError(f"{where}: expected a named parameter, found *{parameter.name}")
+        if parameter.annotation is parameter.empty:
+            raise DeclarationError(f"{where}: expected a type annotation")
+        try:
+            annotation = read_annotation(parameter.annotation, module)
+        except NameError as error:
+            raise DeclarationError(f"{where}: {error}") from None
+        required = parameter.default is parameter.empty
+        default = None if required else parameter.default
+        explain = arguments.get(parameter.name, "")
+        if is_json(annotation):
+            marks = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
+            file = next((mark for mark in marks if isinstance(mark, File)), None)
+            params[parameter.name] = Param(parameter.name, annotation, required, default, explain, file)
+        else:
+            ports[parameter.name] = read_port(annotation, parameter.name, required, explain, where)
+
+    annotation = inspect.signature(function).return_annotation
+    if annotation is inspect.Signature.empty:
+        raise DeclarationError(f"node {name}: expected a return annotation")
+    outputs = read_outputs(read_annotation(annotation, module), f"node {name}")
+    category = function.__module__.rpartition(".")[2]
+    return NodeType(name, version, function, params, ports, outputs, effect, text, category)
+
+
+def read_port(annotation: Any, name: str, required: bool, explain: str, where: str) -> Port:
+    """A port from its annotation: `T`, `T | None`, `list[T]` or `Collected[T]`."""
+    inner, optional = without_none(annotation)
+    if optional and required:
+        raise DeclarationError(f"{where}: an optional port needs a default of None")
+    origin = typing.get_origin(inner)
+    many, collected = origin is list, origin is Collected
+    if many or collected:
+        inner = typing.get_args(inner)[0]
+    if not (isinstance(inner, type) and issubclass(inner, ValueToken)):
+        raise DeclarationError(f"{where}: expected JSON data or a declared value type, found {annotation}")
+    return Port(name, inner.spec, required, explain, many, collected)
+
+
+def read_outputs(annotation: Any, where: str) -> dict[str, Output]:
+    """The outputs from a return annotation: one value, or a NamedTuple of several."""
+    if isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields"):
+        module = vars(sys.modules[annotation.__module__])
+        hints = inspect.get_annotations(annotation)
+        return {
+            name: read_output(name, read_annotation(getattr(hint, "__forward_arg__", hint), module), where)
+            for name, hint in hints.items()
+        }
+    return {"": read_output("", annotation, where)}
+
+
+def read_output(name: str, annotation: Any, where: str) -> Output:
+    """One output from its annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, ValueToken):
+        return Output(name, annotation.spec, annotation.spec.name)
+    if is_json(annotation):
+        return Output(name, JSON_TYPE, json_kind(annotation))
+    raise DeclarationError(f"{where}: return value {name}: expected JSON data or a value type, found {annotation}")
+
+
+def read_docstring(text: str) -> tuple[str, dict[str, str]]:
+    """Split a Google-style docstring into its help and the description of each argument."""
+    body, _, rest = text.partition("\nArgs:\n")
+    arguments: dict[str, str] = {}
+    current = ""
+    for line in re.split(r"\n(?=\S)", rest, maxsplit=1)[0].splitlines():
+        started = re.match(r" {4}(\w+): (.*)", line)
+        if started:
+            current = started[1]
+            arguments[current] = started[2]
+        elif current and line.strip():
+            arguments[current] += " " + line.strip()
+    return body.strip(), arguments
+
+
+# ── the registry ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Registry(Mapping[str, NodeType]):
+    """The known node types by name."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, NodeType] = {}
+
+    def add(self, type: NodeType) -> None:
+        """Register a node type; another of the same name is a mistake."""
+        before = self._types.get(type.name)
+        if before is not None and before.function.__module__ != type.function.__module__:
+            places = f"{before.function.__module__} and {type.function.__module__}"
+            raise DeclarationError(f"node {type.name}: declared twice, in {places}")
+        self._types[type.name] = type
+
+    def __getitem__(self, name: str) -> NodeType:
+        return self._types[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._types)
+
+    def __len__(self) -> int:
+        return len(self._types)
+
+
+REGISTRY = Registry()
+"""Where `@node` registers, unless told otherwise."""
+
+
+@overload
+def node(function: F, /) -> F: ...
+@overload
+def node(*, version: int = 1, effect: bool = False, registry: Registry | None = None) -> Callable[[F], F]: ...
+def node(
+    function: F | None = None, /, *, version: int = 1, effect: bool = False, registry: Registry | None = None
+) -> F | Callable[[F], F]:
+    """Declare a node; the function itself stays as it is.
+
+    Args:
+        function: the function, where the decorator is used without brackets.
+        version: raise it when the same inputs give another value, so that old cached values are left alone.
+        effect: the node acts (writes a file): it is never cached and always runs.
+        registry: where to register, if not with all others.
+    """
+
+    def decorate(function: F) -> F:
+        (REGISTRY if registry is None else registry).add(declare(function, version, effect))
+        return function
+
+    return decorate if function is None else decorate(function)
+
+
+def load_node_packages() -> Registry:
+    """Import every package that offers nodes in the entry-point group `diffuscope.nodes`; return the registry."""
+    for entry in entry_points(group="diffuscope.nodes"):
+        entry.load()
+    return REGISTRY
