@@ -1,10 +1,10 @@
-"""The convolutional pieces that the UNet and the VAE share. Parameter names are those of the diffusers folder layout."""
+"""The convolutional pieces that the UNet and the VAE share, under the parameter names of the diffusers folder layout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ class ConfigError(ValueError):
 class ConfigBase:
     """What the two config dataclasses share: reading and writing a diffusers `config.json`."""
 
-    SUPPORTED: Mapping[str, tuple[Any, ...]] = {}
+    SUPPORTED: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     """Keys that are not fields, with the values under which the network is the one built here."""
 
     @classmethod
@@ -26,7 +26,9 @@ class ConfigBase:
         """Read a diffusers config.json (already parsed); raise `ConfigError` for a variant that is not built here."""
         for key, allowed in cls.SUPPORTED.items():
             if key in config and config[key] not in allowed:
-                raise ConfigError(f"config.json: {key}: expected {' or '.join(map(repr, allowed))}, found {config[key]!r}")
+                raise ConfigError(
+                    f"config.json: {key}: expected {' or '.join(map(repr, allowed))}, found {config[key]!r}"
+                )
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items() if k in known}
         return cls(**frozen)

@@ -33,6 +33,7 @@ class Latent:
     samples: (1, C, h, w) float32.
     sigma: standard deviation of the noise, ≥ 0, in units of the clean latent (whose variance is about one).
     history: past estimates, oldest first; empty unless a multistep sampler made this latent.
+    denoised: the estimate of the clean latent that the last step went by, to be looked at; None before the first step.
 
     Raises ValueError if samples are not four-dimensional or sigma is not a finite number ≥ 0.
     """
@@ -40,6 +41,7 @@ class Latent:
     samples: Tensor
     sigma: float
     history: tuple[Estimate, ...] = ()
+    denoised: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check what the class says of its fields."""

@@ -297,16 +297,6 @@ def make_schedule(training: Training, steps: int, spacing: str = "default", samp
     return Schedule((*SPACINGS[name](training, steps, habits), final), training.prediction_type)
 
 
-def first_step(steps: int, strength: float) -> int:
-    """The step at which image to image begins, 0 … steps: it runs the last int(steps · strength) of them.
-
-    strength: 0 (keep the image) … 1 (run every step). Raises ValueError outside that.
-    """
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength: expected 0 to 1, got {strength}")
-    return steps - min(int(steps * strength), steps)
-
-
 def _default_spacing(training: Training, habits: Habits) -> str:
     name = training.timestep_spacing or habits.spacing
     _expect("scheduler_config.timestep_spacing", name, ("leading", "trailing", "linspace"))

@@ -177,7 +177,7 @@ class SpatialTransformer(nn.Module):
 
 
 class Level(nn.Module):
-    """One resolution of the UNet: residual blocks, each with a transformer after it where the level has cross attention."""
+    """One resolution of the UNet: residual blocks, each followed by a transformer where there is cross attention."""
 
     def __init__(self, config: UNetConfig, widths: list[tuple[int, int]], heads: int | None) -> None:
         super().__init__()
@@ -316,7 +316,7 @@ class UNet(nn.Module):
         x = self.mid_block(x, time, states)
 
         for up in self.up_blocks:
-            count = len(up.resnets)
+            count = self.config.layers_per_block + 1
             mine, skips = skips[-count:][::-1], skips[:-count]
             size = skips[-1].shape[-2:] if skips else x.shape[-2:]
             x = up(x, mine, time, states, size)

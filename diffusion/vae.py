@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diffusion.blocks import ConfigBase, Downsample, ResnetBlock, Upsample, attend, rename_prefix
+from diffusion.image import Image
+from diffusion.latent import Latent
 
 EPS = 1e-6
 """The epsilon of every group norm in AutoencoderKL."""
@@ -187,3 +191,41 @@ def current_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     old = {"query": "to_q", "key": "to_k", "value": "to_v"}
     renamed = rename_prefix(state, old)
     return {key.replace("proj_attn", "to_out.0"): value for key, value in renamed.items()}
+
+
+def encode_image(vae: VAE, image: Image, seed: int | None = None) -> Latent:
+    """Picture → clean latent (sigma 0), scaled.
+
+    Args:
+        vae: on its device.
+        image: height and width multiples of the VAE's factor; alpha is laid on white.
+        seed: draw from the posterior with this seed; None takes its mean.
+
+    Raises:
+        ValueError: the picture's size does not fit.
+    """
+    config, (width, height) = vae.config, image.size
+    if width % config.factor or height % config.factor:
+        fit = " × ".join(str(max(round(n / config.factor), 1) * config.factor) for n in (width, height))
+        raise ValueError(
+            f"image: expected width and height to be multiples of {config.factor}, found {width} × {height}; "
+            f"resize it first, to {fit} say"
+        )
+    weight = next(vae.parameters())
+    x = torch.from_numpy(image.on().pixels.copy()).permute(2, 0, 1)[None]  # (H, W, 3) → (1, 3, H, W)
+    with torch.no_grad():
+        mean, logvar = vae.encode((x.float() / 127.5 - 1).to(weight))
+    z = mean.float().cpu()
+    if seed is not None:
+        z = z + (logvar.float().cpu() / 2).exp() * torch.randn(z.shape, generator=torch.Generator().manual_seed(seed))
+    return Latent((z - (config.shift_factor or 0)) * config.scaling_factor, 0.0)
+
+
+def decode_latent(vae: VAE, latent: Latent) -> Image:
+    """Latent → picture. A latent that is still noisy is seen in its variance-preserving view, as the UNet sees it."""
+    config, weight = vae.config, next(vae.parameters())
+    z = latent.vp / config.scaling_factor + (config.shift_factor or 0)
+    with torch.no_grad():
+        x = vae.decode(z.to(weight)).float().cpu()
+    pixels = ((x / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image(np.ascontiguousarray(pixels[0].permute(1, 2, 0).numpy()))  # (1, 3, H, W) → (H, W, 3)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.errors import shown, suggest
+from engine.node import expect_json
 
 LIMIT = 100_000
 """The most values an axis may have."""
@@ -17,7 +21,7 @@ Number = int | float
 class AxisParams(BaseModel):
     """`{"values": […]}`, `{"from": a, "to": b, "step": c}` (both ends included) or `{"seeds": n, "start": s}`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_ ]*$")]
     values: Annotated[list[Any] | None, Field(min_length=1, max_length=LIMIT)] = None
@@ -36,10 +40,18 @@ class AxisParams(BaseModel):
         if self.from_ is not None:
             if self.to is None:
                 raise ValueError('expected "to" beside "from"')
-            if self.step == 0 or (self.to - self.from_) * self.step < 0:
-                raise ValueError(f"a step of {self.step} never leads from {self.from_} to {self.to}")
-            if (self.to - self.from_) / self.step > LIMIT:
+            if self.step == 0 or (self.from_ < self.to and self.step < 0) or (self.from_ > self.to and self.step > 0):
+                raise ValueError(
+                    f"a step of {shown(self.step)} never leads from {shown(self.from_)} to {shown(self.to)}"
+                )
+            try:
+                endless = (self.to - self.from_) / self.step >= LIMIT
+            except OverflowError:
+                endless = True
+            if endless:
                 raise ValueError(f"expected at most {LIMIT} values")
+        for value in self.values or ():
+            expect_json(value)
         return self
 
     def expand(self) -> list[Any]:
@@ -53,21 +65,35 @@ class AxisParams(BaseModel):
 
 
 def arithmetic(first: Number, last: Number, step: Number) -> list[Number]:
-    """first, first + step, … up to and with last; decimals as they would be written (0.6, 0.61, …), not 0.6100000001."""
+    """first, first + step, … up to and with last; decimals as one would write them (0.61), not 0.6100000001."""
     count = int((last - first) / step + 1e-9) + 1
     if all(isinstance(x, int) for x in (first, last, step)):
         return [first + i * step for i in range(count)]
-    digits = max(len(repr(float(x)).partition(".")[2]) for x in (first, step))
+    digits = max(0, *(-int(Decimal(repr(x)).as_tuple().exponent) for x in (first, step)))
     return [round(first + i * step, digits) for i in range(count)]
 
 
 def axis_complaint(error: ValidationError) -> list[tuple[str, str]]:
     """What is wrong with an axis, as (place, message) pairs."""
-    return [
-        (".".join(str(s) for s in detail["loc"] if not str(s)[:1].isupper() and s not in ("int", "float")),
-         detail["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
-        for detail in error.errors()
-    ]  # fmt: skip
+    complaints: dict[str, str] = {}
+    for detail in error.errors():
+        place = str(detail["loc"][0]) if detail["loc"] else ""
+        if detail["type"] == "value_error":
+            message = detail["msg"].removeprefix("Value error, ")
+        elif detail["type"] == "extra_forbidden":
+            hint = suggest(place, ("name", "values", "from", "to", "step", "seeds", "start"))
+            message = f"unknown param of an axis; {hint}"
+        elif detail["type"] == "missing":
+            message = "missing: expected a value, found nothing"
+        elif detail["type"] == "string_pattern_mismatch":
+            message = f"expected a name of letters, digits and spaces, found {shown(detail['input'])}"
+        elif detail["type"] in ("too_short", "too_long"):
+            message = f"expected 1 to {LIMIT} values, found {len(detail['input'])}"
+        else:
+            expected = detail["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            message = f"expected {expected}, found {shown(detail['input'])}"
+        complaints[place] = message  # of a number's two types the last, which is the wider one
+    return list(complaints.items())
 
 
 def parse_sweep(spec: str) -> list[Any]:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StorageError
-from engine.keys import canonical, content_digest
+from engine.errors import StorageError, describe
+from engine.keys import EVERYTHING, canonical, content_digest, files_of
 from engine.node import NodeType
 from engine.types import JSON_TYPE, VALUE_TYPES, Encoded, ValueType
 
@@ -72,8 +72,9 @@ class MemoryTier:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        outputs, size, seconds, _ = entry
-        self._set(key, outputs, size, seconds)
+        outputs, size, seconds, worth = entry
+        if worth < self._worth(size, seconds):
+            self._set(key, outputs, size, seconds)
         return outputs
 
     def put(self, key: str, outputs: Outputs, size: int, seconds: float) -> None:
@@ -93,8 +94,11 @@ class MemoryTier:
             self._heap = [(entry[3], key) for key, entry in self._entries.items()]
             heapq.heapify(self._heap)
 
+    def _worth(self, size: int, seconds: float) -> float:
+        return self._floor + (seconds + 1e-6) / (size + 1)
+
     def _set(self, key: str, outputs: Outputs, size: int, seconds: float) -> None:
-        worth = self._floor + (seconds + 1e-6) / (size + 1)
+        worth = self._worth(size, seconds)
         self._entries[key] = (outputs, size, seconds, worth)
         heapq.heappush(self._heap, (worth, key))
 
@@ -179,7 +183,7 @@ class DiskTier:
                 return True
             try:
                 row = self._db.execute("SELECT inline IS NOT NULL FROM value WHERE key = ?", (key,)).fetchone()
-            except sqlite3.DatabaseError:
+            except sqlite3.Error:
                 return False
         return row is not None and (bool(row[0]) or self.path(key).exists())
 
@@ -198,7 +202,7 @@ class DiskTier:
             if hashlib.sha256(data).hexdigest() != checksum:
                 raise ValueError("checksum")
             return decode(data, arrays=inline is None), seconds
-        except (OSError, ValueError, KeyError, sqlite3.DatabaseError):
+        except Exception:  # whatever a codec makes of bytes that another version of it wrote
             with suppress(StorageError):
                 self.remove([key])
             return None
@@ -244,7 +248,8 @@ class DiskTier:
                 )
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                    self._db.execute("ROLLBACK")
                 raise
             self._rows.clear()
             self._touched.clear()
@@ -270,8 +275,8 @@ class DiskTier:
         columns = "key, node, label, seconds, bytes, created, used"
         where = "WHERE key GLOB ? OR label = ?" if like else ""
         glob = "".join(c for c in like or "" if c.isalnum()) + "*"
-        found = self._db.execute(f"SELECT {columns} FROM value {where} ORDER BY created DESC", (glob, like) if like else ())
-        return [Entry(*row) for row in found]
+        query = f"SELECT {columns} FROM value {where} ORDER BY created DESC"
+        return [Entry(*row) for row in self._db.execute(query, (glob, like) if like else ())]
 
     def remove(self, keys: Iterable[str]) -> None:
         """Delete entries and their files."""
@@ -305,20 +310,25 @@ class DiskTier:
         return len(gone)
 
     def clear(self) -> int:
-        """Delete every entry; return how many there were."""
+        """Delete every entry, and what a run that was killed has left; return how many entries there were."""
         keys = [entry.key for entry in self.entries()]
         self.remove(keys)
+        for left in (self.folder / "values").glob("*/*"):
+            left.unlink(missing_ok=True)
         return len(keys)
 
-    def file_digest(self, path: Path) -> str:
+    def file_digest(self, path: Path, parts: tuple[str, ...] = EVERYTHING) -> str:
         """The digest of a file or folder, remembered until a name, size or time of change in it differs."""
         place = str(path.resolve())
-        stamp = hashlib.sha256(canonical(stamps(path))).hexdigest()
+        status = [(str(file), file.stat()) for file in files_of(path, parts)]
+        stamp = hashlib.sha256(canonical([[name, s.st_size, s.st_mtime_ns] for name, s in status])).hexdigest()
         with self._lock:
-            found = self._db.execute("SELECT stamp, sha256 FROM digest WHERE path = ?", (place,)).fetchone()
+            found = None
+            with suppress(sqlite3.Error):
+                found = self._db.execute("SELECT stamp, sha256 FROM digest WHERE path = ?", (place,)).fetchone()
             if found is not None and found[0] == stamp:
                 return str(found[1])
-            digest = content_digest(path)
+            digest = content_digest(path, parts)
             with suppress(sqlite3.Error):
                 self._db.execute("INSERT OR REPLACE INTO digest VALUES (?,?,?)", (place, stamp, digest))
         return digest
@@ -328,12 +338,6 @@ class DiskTier:
         with suppress(sqlite3.Error):
             self.flush()
         self._db.close()
-
-
-def stamps(path: Path) -> list[Any]:
-    """Name, size and time of change of a file, or of all files in a folder."""
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    return [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
 
 
 def encode(type: NodeType, outputs: Outputs) -> tuple[bool, bytes]:
@@ -350,7 +354,7 @@ def encode(type: NodeType, outputs: Outputs) -> tuple[bool, bytes]:
     import numpy as np
     from safetensors.numpy import save
 
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return True, save(contiguous, metadata={"value": text.decode()})
 
 
@@ -388,10 +392,12 @@ class Cache:
         self.disk = DiskTier(folder, disk) if folder is not None else None
         self.trouble: Callable[[str], None] | None = None
         self._writable = True
+        self._lost: set[str] = set()
+        """Keys whose entry on disk turned out to be of no use."""
 
     def has(self, key: str) -> bool:
         """Whether a value is there (a damaged one on disk is found out only when it is read)."""
-        return key in self.memory or (self.disk is not None and key in self.disk)
+        return key in self.memory or (self.disk is not None and key not in self._lost and key in self.disk)
 
     def get(self, key: str, type: NodeType) -> Outputs | None:
         """The value of a key, or None."""
@@ -401,6 +407,8 @@ class Cache:
             if found is not None and found[0].keys() == type.outputs.keys():
                 outputs, seconds = found
                 self.memory.put(key, outputs, measure(type, outputs), seconds)
+            else:
+                self._lost.add(key)
         return outputs
 
     def put(self, key: str, type: NodeType, label: str, outputs: Outputs, size: int, seconds: float) -> None:
@@ -409,14 +417,20 @@ class Cache:
         if self.disk is not None and self._writable and type.stored:
             try:
                 self.disk.put(key, type, label, outputs, seconds)
+                self._lost.discard(key)
             except StorageError as error:
                 self._writable = False
-                if self.trouble is not None:
-                    self.trouble(f"{error}; going on without storing values")
+                self._tell(f"{error}; going on without storing values")
+            except Exception as error:  # the codec's own mistake
+                self._tell(f"{label}: cannot be stored: {describe(error)}")
 
-    def digest(self, path: Path) -> str:
+    def _tell(self, message: str) -> None:
+        if self.trouble is not None:
+            self.trouble(message)
+
+    def digest(self, path: Path, parts: tuple[str, ...] = EVERYTHING) -> str:
         """The digest of a file's or folder's content."""
-        return self.disk.file_digest(path) if self.disk is not None else content_digest(path)
+        return self.disk.file_digest(path, parts) if self.disk is not None else content_digest(path, parts)
 
     def flush(self) -> None:
         """Write what waits."""
@@ -425,8 +439,7 @@ class Cache:
                 self.disk.flush()
             except sqlite3.Error as error:
                 self._writable = False
-                if self.trouble is not None:
-                    self.trouble(f"{self.disk.folder}: cannot be written: {error}; values of this run are not kept")
+                self._tell(f"{self.disk.folder}: cannot be written: {error}; values of this run are not kept")
 
     def close(self) -> None:
         """Write what waits and close the disk tier."""

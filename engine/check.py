@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine.axis import AxisParams, axis_complaint, kind_of
-from engine.errors import Fault, suggest
+from engine.errors import Fault, shown, suggest
 from engine.names import in_order, split
-from engine.node import NodeType, Param, Port
+from engine.node import NodeType, Param, Port, expect_json
 from engine.workflow import INPUT_TYPES, Input, Node, Repeat, Workflow
 
 JSON_KINDS = frozenset({"int", "float", "str", "bool", "list", "json"})
@@ -28,6 +28,8 @@ class Wire:
     """A value type's name or a JSON kind."""
     looped: bool = False
     """It stands for every iteration of a loop."""
+    every: bool = False
+    """It is what a repeat gives, so it has ".all"."""
     values: tuple[Any, ...] | None = None
     """The literal values it may have, where they are known."""
     origin: str = ""
@@ -41,7 +43,7 @@ class Scope:
     names: dict[str, dict[str, Wire]] = field(default_factory=dict)
     parent: Scope | None = None
     broken: set[str] = field(default_factory=set)
-    """Names that exist but whose type is unknown, because they have faults of their own."""
+    """Names that exist but whose type is not known: they have faults of their own, or are not looked at yet."""
 
     def find(self, name: str) -> dict[str, Wire] | None:
         """The outputs of a name, here or further out."""
@@ -53,8 +55,12 @@ class Scope:
         return None
 
     def is_broken(self, name: str) -> bool:
-        """Whether a name exists but has faults."""
+        """Whether a name exists but its type is not known."""
         return name in self.broken or (self.parent is not None and self.parent.is_broken(name))
+
+    def has(self, name: str) -> bool:
+        """Whether a name exists, here or further out."""
+        return self.find(name) is not None or self.is_broken(name)
 
     def visible(self) -> dict[str, dict[str, Wire]]:
         """Every visible name."""
@@ -64,15 +70,15 @@ class Scope:
 class Checker:
     """Walks a workflow once and collects faults."""
 
-    def __init__(self, registry: Mapping[str, NodeType], loops: set[str]) -> None:
+    def __init__(self, registry: Mapping[str, NodeType]) -> None:
         self.registry = registry
-        self.loops = loops
         self.faults: list[Fault] = []
         self.axes: dict[str, tuple[int, str]] = {}
 
     def fault(self, where: str, message: str, hint: str = "") -> None:
-        """Note a fault."""
-        self.faults.append(Fault(where, message, hint))
+        """Note a fault, once, however many nodes meet it."""
+        if not any(known.where == where and known.message == message for known in self.faults):
+            self.faults.append(Fault(where, message, hint))
 
     # inputs
 
@@ -87,16 +93,30 @@ class Checker:
             if name in sweeps:
                 candidates = [coerce_input(spec, value) for value in sweeps[name]]
                 self.axis(where, name, len(candidates))
+                if not candidates:
+                    self.fault(where, "expected values to sweep, found none")
             else:
                 candidates = [coerce_input(spec, values.get(name, spec.default))]
-            for value in candidates:
-                if value is None:
-                    self.fault(where, "expected a value, found none", f'give "default", or --set {name}=…')
-                elif type(value) is not INPUT_TYPES[spec.type] or value != value or value in (INF, -INF):
-                    self.fault(where, f"expected {spec.type}, found {value!r}")
+            fitting = [value for value in candidates if self.candidate(spec, value, name)]
             kind = {"string": "str"}.get(spec.type, spec.type)
-            scope.names[name] = {"": Wire(kind, values=tuple(candidates), origin=where)}
+            scope.names[name] = {"": Wire(kind, values=tuple(fitting), origin=where)}
         return scope
+
+    def candidate(self, spec: Input, value: Any, name: str) -> bool:
+        """Check one value of an input against its type."""
+        where = f"inputs.{name}"
+        if value is None:
+            self.fault(where, "expected a value, found none", f'give "default", or --set {name}=…')
+            return False
+        if type(value) is not INPUT_TYPES[spec.type]:
+            self.fault(where, f"expected {spec.type}, found {shown(value)}")
+            return False
+        try:
+            expect_json(value)
+        except ValueError as error:
+            self.fault(where, str(error))
+            return False
+        return True
 
     def axis(self, where: str, name: str, count: int) -> None:
         """Nodes of the same axis name run together, so they must have equally many values."""
@@ -109,19 +129,18 @@ class Checker:
     def level(self, nodes: Mapping[str, Node | Repeat], scope: Scope, where: str) -> None:
         """Check siblings, each after those it refers to, and add them to the scope."""
         for name in nodes:
-            if scope.find(name) is not None:
+            if scope.has(name):
                 self.fault(f"{where}.{name}", f'"{name}" shadows an outer name', "rename one of them")
+        scope.broken |= set(nodes)
         order, cycle = in_order(nodes)
         if cycle:
             self.fault(f"{where}.{cycle[0]}", f"cycle: {' → '.join(cycle)}", "a loop is written with type repeat")
             order = list(nodes)
-            scope.broken |= set(nodes)
         for name in order:
             spec, at = nodes[name], f"{where}.{name}"
             outputs = self.repeat(spec, scope, at) if isinstance(spec, Repeat) else self.node(spec, scope, at)
-            if outputs is None:
-                scope.broken.add(name)
-            else:
+            if outputs is not None:
+                scope.broken.discard(name)
                 scope.names[name] = outputs
 
     def node(self, spec: Node, scope: Scope, where: str) -> dict[str, Wire] | None:
@@ -138,7 +157,8 @@ class Checker:
             at = f"{where}.params.{name}"
             if name in type.ports:
                 port = type.ports[name]
-                self.fault(at, f"expected a link to a {port.type.name}, found a literal", f'write it under "in": {name}')
+                message = f"expected a link to a {port.type.name}, found a literal"
+                self.fault(at, message, f'write it under "in": {name}')
             elif name not in type.params:
                 self.fault(at, f'unknown param of "{type.name}"', suggest(name, known))
             else:
@@ -184,7 +204,7 @@ class Checker:
                 for output, other in outputs.items()
                 if other.kind == port.type.name
             ]
-            hint = suggest(reference, fits) if fits else ""
+            hint = f'did you mean "{fits[0]}"?' if len(fits) == 1 else suggest(reference, fits)
             self.fault(where, f'expected {port.type.name}, got {wire.kind} (from "{reference}")', hint)
         elif port.many and not wire.looped:
             hint = f'link to every iteration of a loop: "{split(reference)[0]}.….all"'
@@ -224,7 +244,7 @@ class Checker:
         else:
             wire = outputs[output]
         if every:
-            if name not in self.loops:
+            if not wire.every:
                 self.fault(where, f'"{reference}": only a repeat has ".all"')
                 return None
             return Wire(wire.kind, looped=True)
@@ -252,8 +272,9 @@ class Checker:
                 if wire is not None and wire.kind not in ("int", "json"):
                     self.fault(f"{where}.for.{spec.variable}", f'expected int, got {wire.kind} (from "{bound}")')
         for name in (spec.variable, *spec.carry):
-            if scope.find(name) is not None:
-                self.fault(f"{where}.carry.{name}", f'"{name}" shadows an outer name', "rename one of them")
+            if scope.has(name):
+                place = "for" if name == spec.variable else "carry"
+                self.fault(f"{where}.{place}.{name}", f'"{name}" shadows an outer name', "rename one of them")
         if spec.variable in spec.carry:
             self.fault(f"{where}.carry.{spec.variable}", "has the name of the loop variable", "rename one of them")
 
@@ -265,8 +286,8 @@ class Checker:
             if wire is None:
                 inner.broken.add(name)
             else:
-                outputs[name] = Wire(wire.kind, wire.looped)
-                inner.names[name] = {"": outputs[name]}
+                outputs[name] = Wire(wire.kind, wire.looped, every=True)
+                inner.names[name] = {"": Wire(wire.kind, wire.looped)}
         self.level(spec.body, inner, f"{where}.body")
         for name in spec.carry.keys() - spec.next.keys():
             self.fault(f"{where}.next.{name}", "missing: each carried value needs its next", f'add "{name}"')
@@ -283,12 +304,9 @@ class Checker:
         return outputs if len(outputs) == len(spec.carry) else None
 
 
-INF = float("inf")
-
-
 def coerce_input(spec: Input, value: Any) -> Any:
     """An int given for a float input is a float; everything else stays."""
-    return float(value) if spec.type == "float" and type(value) is int else value
+    return float(value) if spec.type == "float" and type(value) is int and abs(value) < 1e300 else value
 
 
 def check(
@@ -298,16 +316,7 @@ def check(
     sweeps: Mapping[str, Sequence[Any]] | None = None,
 ) -> list[Fault]:
     """All faults of a workflow with these inputs and sweeps; nothing is run and no file is opened."""
-    checker = Checker(registry, loop_names(workflow.nodes))
+    checker = Checker(registry)
     outer = checker.inputs(workflow, inputs or {}, sweeps or {})
     checker.level(workflow.nodes, Scope(parent=outer), "nodes")
     return checker.faults
-
-
-def loop_names(nodes: Mapping[str, Node | Repeat]) -> set[str]:
-    """The names of all repeats, at any depth."""
-    found: set[str] = set()
-    for name, spec in nodes.items():
-        if isinstance(spec, Repeat):
-            found |= {name} | loop_names(spec.body)
-    return found

@@ -24,6 +24,8 @@ class Context:
     out: Path = Path("outputs")
     workflow: dict[str, Any] | None = None
     """The workflow as JSON, with the inputs of this run as defaults."""
+    sweeps: dict[str, list[Any]] = field(default_factory=dict)
+    """The inputs that were swept from outside."""
     title: str = "picture"
     coordinates: str = ""
     """`strength=0.75, seed=3` inside a sweep."""

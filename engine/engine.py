@@ -157,15 +157,22 @@ class Engine:
         A call that fails does not raise here: it is in `result.outcome.failures`, and raises when its value is asked.
         """
         graph = self.graph(workflow, inputs, sweeps)
-        return self.run_graph(workflow, graph, inputs, only, on_event)
+        return self.run_graph(workflow, graph, inputs, sweeps or {}, only, on_event)
 
     def run_graph(
-        self, workflow: Workflow, graph: Graph, inputs: Mapping[str, Any], only: str | None, on_event: Emit
+        self,
+        workflow: Workflow,
+        graph: Graph,
+        inputs: Mapping[str, Any],
+        sweeps: Mapping[str, Sequence[Any]],
+        only: str | None,
+        on_event: Emit,
     ) -> Result:
         """Run a workflow whose graph is made already."""
         context = Context(
             out=self.out,
             workflow=with_defaults(workflow, inputs).to_json(),
+            sweeps={name: list(values) for name, values in sweeps.items()},
             title=(workflow.source.stem if workflow.source else workflow.title) or "picture",
         )
         outcome = run(graph, self.cache, self.targets(graph, only), on_event, context, self.around)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class DiffuscopeError(Exception):
@@ -67,6 +68,15 @@ def describe(cause: BaseException) -> str:
     if isinstance(cause, DiffuscopeError | ValueError | FileNotFoundError | PermissionError) and text:
         return text
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in a message: cut where it is long."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
+        return f"a very large {type(value).__name__}"
+    return text if len(text) < 60 else text[:57] + "…"
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -16,12 +16,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.axis import AxisParams
 from engine.check import coerce_input
-from engine.errors import Fault, WorkflowError, describe
+from engine.errors import Fault, WorkflowError, describe, shown
 from engine.names import in_order, references, split
 from engine.node import NodeType
 from engine.workflow import Node, Repeat, Workflow
@@ -42,6 +41,9 @@ class Const(NamedTuple):
 
     value: Any
 
+
+BROKEN = Const(None)
+"""Stands for what cannot be known because of a fault; told apart by identity, and never a fault again."""
 
 Cell = Link | Const
 Coords = tuple[int, ...]
@@ -248,28 +250,34 @@ class Expander:
         axes, rows = join(sources)
         outputs: dict[str, Swept] = {output: Swept(axes, {}) for output in type.outputs}
         for coords, cells in rows:
-            params, links = dict(recipe.base), {}
-            for name, cell in zip(names, cells, strict=True):
-                if isinstance(cell, Const) and name in type.params:
-                    try:
-                        params[name] = type.params[name].coerce(cell.value)
-                    except ValueError as error:
-                        self.fault(f"{where}.in.{name}", f"{error}{self.at(axes, coords)}")
-                else:
-                    links[name] = cell  # type: ignore[assignment] - a constant reaches a port only after a fault
-                    params.pop(name, None)
-            self.resolve_files(type, params, where)
-            if self.faults:
+            known = len(self.faults)
+            params = dict(recipe.base)
+            links: dict[str, Link | Gathered] = {}
+            if not any(map(broken, cells)):
+                for name, cell in zip(names, cells, strict=True):
+                    if isinstance(cell, Const):
+                        try:
+                            params[name] = type.params[name].coerce(cell.value)
+                        except ValueError as error:
+                            self.fault(f"{where}.in.{name}", f"{error}{self.at(axes, coords)}")
+                    elif name in type.params and type.params[name].file is not None:
+                        self.fault(f"{where}.in.{name}", "expected a path known before the run, found a computed one")
+                    else:
+                        links[name] = cell
+                        params.pop(name, None)
+                self.resolve_files(spec, type, params, where)
+            if len(self.faults) > known or any(map(broken, cells)):
                 for output in outputs.values():
-                    output.cells[coords] = Const(None)
+                    output.cells[coords] = BROKEN
                 continue
             if type.plain and not links:
                 results = self.evaluate(type, params, f"{where}{self.at(axes, coords)}")
                 for name, result in results.items():
-                    outputs[name].cells[coords] = Const(result)
+                    outputs[name].cells[coords] = result
                 continue
             if len(self.calls) >= CALL_LIMIT:
-                raise WorkflowError([Fault(where, f"expected at most {CALL_LIMIT} calls", "make a loop or axis shorter")])
+                hint = "make a loop or axis shorter"
+                raise WorkflowError([Fault(where, f"expected at most {CALL_LIMIT} calls", hint)])
             index = len(self.calls)
             self.calls.append(Call(type, label + self.at(axes, coords, scope.fixed), params, links))
             if type.effect or id(spec) not in self.read:
@@ -293,25 +301,23 @@ class Expander:
         }
         return Swept(tuple(swept.axes[i] for i in outer), cells)
 
-    def resolve_files(self, type: NodeType, params: dict[str, Any], where: str) -> None:
+    def resolve_files(self, spec: Node, type: NodeType, params: dict[str, Any], where: str) -> None:
         """Turn what is written for a file into its path."""
         for name, param in type.params.items():
             if param.file is not None and params.get(name) is not None:
                 try:
                     params[name] = str(param.file.resolve(params[name], self.folder))
                 except (OSError, ValueError) as error:
-                    self.fault(f"{where}.params.{name}", describe(error))
+                    self.fault(f"{where}.{'in' if name in spec.in_ else 'params'}.{name}", describe(error))
 
-    def evaluate(self, type: NodeType, params: Mapping[str, Any], where: str) -> dict[str, Any]:
+    def evaluate(self, type: NodeType, params: Mapping[str, Any], where: str) -> dict[str, Const]:
         """Run a plain node now; what it returns is copied, so that nobody can change it."""
         try:
-            result = type.function(**params)
+            results = copy.deepcopy(type.named(type.function(**params)))
         except Exception as error:
             self.fault(where, describe(error))
-            return dict.fromkeys(type.outputs)
-        if "" in type.outputs:
-            return {"": copy.deepcopy(result)}
-        return {name: copy.deepcopy(getattr(result, name)) for name in type.outputs}
+            return dict.fromkeys(type.outputs, BROKEN)
+        return {name: Const(result) for name, result in results.items()}
 
     def fault(self, where: str, message: str) -> None:
         """Note a fault, once."""
@@ -356,14 +362,19 @@ class Expander:
     ) -> dict[str, list[Swept]]:
         """For each carried name its values: the first, and that after each copy of the body."""
         carried = {name: [scope.resolve(reference)] for name, reference in spec.carry.items()}
-        limits = [cell.value if isinstance(cell, Const) else None for cell in bounds]
-        if not all(type(limit) is int for limit in limits):
-            if not self.faults:
-                found = ", ".join(map(repr, limits))
-                self.fault(f"{where}.for.{spec.variable}", f"expected bounds known before the run, found {found}")
+        if any(map(broken, bounds)):
+            return carried
+        first, stop = (cell.value if isinstance(cell, Const) else None for cell in bounds)
+        if type(first) is not int or type(stop) is not int:
+            found = f"{shown(first)}, {shown(stop)}"
+            self.fault(f"{where}.for.{spec.variable}", f"expected bounds known before the run, found {found}")
+            return carried
+        if stop - first > CALL_LIMIT:
+            found = shown(stop - first)
+            self.fault(f"{where}.for.{spec.variable}", f"expected at most {CALL_LIMIT} iterations, found {found}")
             return carried
         order = in_order(spec.body)[0]
-        for i in range(*limits):
+        for i in range(first, stop):
             inner = Scope({}, scope, scope.fixed)
             inner.names[spec.variable] = Bundle({"": Swept((), {(): Const(i)})})
             for name, values in carried.items():
@@ -394,6 +405,12 @@ class Expander:
         order, rows = join([swept, *spread])
         places = [order.index(axis) for axis in axes]
         return ((tuple(coords[i] for i in places), cells[0]) for coords, cells in rows)
+
+
+def broken(cell: Cell | Gathered) -> bool:
+    """Whether a cell, or one of those gathered in it, stands for a fault."""
+    cells: Iterable[Cell] = (one for _, one in cell.cells) if isinstance(cell, Gathered) else (cell,)
+    return any(one is BROKEN for one in cells)
 
 
 def short(value: Any) -> str:

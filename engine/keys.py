@@ -15,9 +15,13 @@ from typing import Any
 
 import networkx as nx
 
+from engine.errors import StorageError
 from engine.expand import Call, Expansion, Link, links_of
 
-Digest = Callable[[Path], str]
+Digest = Callable[[Path, tuple[str, ...]], str]
+"""A file or folder, and for a folder the patterns of the files that count → a digest of the content."""
+
+EVERYTHING = ("**/*",)
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode
 
@@ -27,10 +31,17 @@ def canonical(data: Any) -> bytes:
     return _encode(data).encode()
 
 
-def content_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes; of a folder, over the names and digests of all that is in it."""
+def files_of(path: Path, parts: tuple[str, ...] = EVERYTHING) -> list[Path]:
+    """The file itself, or those in a folder that fit one of the patterns, in order."""
+    if not path.is_dir():
+        return [path]
+    return sorted({file for part in parts for file in path.glob(part) if file.is_file()})
+
+
+def content_digest(path: Path, parts: tuple[str, ...] = EVERYTHING) -> str:
+    """SHA-256 of a file's bytes; of a folder, over the names and digests of the files in it that count."""
     if path.is_dir():
-        entries = {str(p.relative_to(path)): content_digest(p) for p in sorted(path.rglob("*")) if p.is_file()}
+        entries = {file.relative_to(path).as_posix(): content_digest(file) for file in files_of(path, parts)}
         return hashlib.sha256(canonical(entries)).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -60,13 +71,13 @@ def build_graph(expansion: Expansion, digest: Digest = content_digest, precision
 
     Args:
         expansion: the flat calls.
-        digest: content of a file → its digest.
+        digest: content of a file or folder → its digest.
         precision: numeric type of the models; it changes values, so any but float32 enters the keys.
     """
     keys: list[str] = []
     calls: dict[str, Call] = {}
     edges: list[tuple[str, str]] = []
-    digests: dict[str, str] = {}
+    digests: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def at(link: Link) -> list[str]:
         return [keys[link.call], link.output]
@@ -75,10 +86,13 @@ def build_graph(expansion: Expansion, digest: Digest = content_digest, precision
         type, params = call.type, call.params
         for name, param in type.params.items():
             if param.file is not None and params.get(name) is not None:
-                path = params[name]
-                if path not in digests:
-                    digests[path] = digest(Path(path))
-                params = params | {name: {"sha256": digests[path]}}
+                file = (params[name], param.file.parts)
+                if file not in digests:
+                    try:
+                        digests[file] = digest(Path(params[name]), param.file.parts)
+                    except OSError as error:
+                        raise StorageError(f"{params[name]}: cannot be read: {error.strerror or error}") from None
+                params = params | {name: {"sha256": digests[file]}}
         document: dict[str, Any] = {
             "node": type.name,
             "version": type.version,
@@ -98,7 +112,7 @@ def build_graph(expansion: Expansion, digest: Digest = content_digest, precision
             calls[key] = call
             edges += [(keys[link.call], key) for source in call.links.values() for link in links_of(source)]
 
-    dag = nx.DiGraph()
+    dag: nx.DiGraph = nx.DiGraph()
     dag.add_nodes_from((key, {"call": call}) for key, call in calls.items())
     dag.add_edges_from(edges)
     return Graph(dag, calls, keys, list(dict.fromkeys(keys[i] for i in expansion.targets)), expansion)
@@ -107,5 +121,3 @@ def build_graph(expansion: Expansion, digest: Digest = content_digest, precision
 def upstream(call: Call, keys: list[str]) -> list[str]:
     """The keys a call reads, each once."""
     return list(dict.fromkeys(keys[link.call] for source in call.links.values() for link in links_of(source)))
-
-

@@ -47,7 +47,10 @@ def in_order(nodes: Mapping[str, Node | Repeat]) -> tuple[list[str], list[str]]:
 
     The order is that of the file wherever links allow it.
     """
-    links = {name: [n for n in (split(r)[0] for _, r in references(node)) if n in nodes] for name, node in nodes.items()}
+    links = {
+        name: [source for source in (split(reference)[0] for _, reference in references(node)) if source in nodes]
+        for name, node in nodes.items()
+    }
     order: list[str] = []
     state: dict[str, int] = {}  # 1 while on the path, 2 when done
     for root in nodes:

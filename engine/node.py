@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 import typing
@@ -14,7 +15,7 @@ from typing import Any, TypeVar, overload
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from engine.errors import DeclarationError, suggest
+from engine.errors import DeclarationError, shown, suggest
 from engine.types import (
     JSON_TYPE,
     Collected,
@@ -32,6 +33,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 RESERVED = frozenset({"repeat", "axis"})
 """Node types that the engine expands itself."""
+
+KINDS = {"int": (int,), "float": (float, int), "str": (str,), "bool": (bool,), "list": (list,)}
+"""The Python types of a value of each JSON kind."""
+
+_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+
+
+def expect_json(value: Any) -> None:
+    """Raise ValueError if a value cannot be written as JSON: not finite, not Unicode, nested too deeply, an object."""
+    try:
+        _encode(value).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"expected Unicode text, found {shown(value)}") from None
+    except RecursionError:
+        raise ValueError("expected data nested less deeply") from None
+    except (TypeError, ValueError):
+        raise ValueError(f"expected JSON data with finite numbers, found {shown(value)}") from None
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class Param:
         scalar = not (isinstance(self.annotation, type) and hasattr(self.annotation, "model_fields"))
         return TypeAdapter(self.annotation, config=STRICT if scalar else None)
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """`int`, `float`, `str`, `bool`, `list` or `json`."""
         return json_kind(self.annotation)
@@ -59,14 +77,17 @@ class Param:
     def coerce(self, value: Any) -> Any:
         """The value as its annotation wants it (an int becomes a float where a float is wanted); ValueError if not."""
         try:
-            return self.adapter.validate_python(value)
+            coerced = self.adapter.validate_python(value)
         except ValidationError as error:
             raise ValueError(self.complaint(value, error)) from None
+        if self.kind in ("str", "list", "json"):
+            expect_json(coerced)
+        return coerced
 
     def complaint(self, value: Any, error: ValidationError) -> str:
         """What was expected and what was found, in one line."""
         first = error.errors()[0]
-        found = repr(value) if len(repr(value)) < 60 else repr(value)[:57] + "…"
+        found = shown(value)
         if first["type"] == "literal_error":
             hint = suggest(value, self.choices) if isinstance(value, str) else ""
             return f"expected one of {', '.join(map(str, self.choices))}, found {found}" + (f"; {hint}" if hint else "")
@@ -117,6 +138,17 @@ class Output:
     kind: str
     """The value type's name, or the JSON kind."""
 
+    def expect(self, value: Any, node: str) -> None:
+        """Raise TypeError or ValueError if this is not what the signature promises."""
+        if self.type is JSON_TYPE:
+            fits = self.kind == "json" or type(value) in KINDS[self.kind]
+        else:
+            fits = any(base.__name__ == self.type.class_name for base in type(value).__mro__)
+        if not fits:
+            raise TypeError(f"{node} returned {type(value).__name__} where its signature promises {self.kind}")
+        if self.type is JSON_TYPE and type(value) is not int:
+            expect_json(value)
+
 
 @dataclass(frozen=True)
 class NodeType:
@@ -155,6 +187,19 @@ class NodeType:
             for name, param in self.params.items()
             if not param.required
         }
+
+    def named(self, result: Any) -> dict[str, Any]:
+        """What the function returned as output → value; TypeError or ValueError if its signature promises another."""
+        if "" in self.outputs:
+            values = {"": result}
+        elif all(hasattr(result, name) for name in self.outputs):
+            values = {name: getattr(result, name) for name in self.outputs}
+        else:
+            promised = ", ".join(self.outputs)
+            raise TypeError(f"{self.name} returned {type(result).__name__} where its signature promises {promised}")
+        for name, output in self.outputs.items():
+            output.expect(values[name], self.name)
+        return values
 
     @property
     def summary(self) -> str:

@@ -1,5 +1,6 @@
-"""Step 4: decide what to run. Driven by demand, from the targets upward: what is cached is not run, nor is anything
-above it that nothing else needs.
+"""Step 4: decide what to run.
+
+Driven by demand, from the targets upward: what is cached is not run, nor is anything above it that nothing else needs.
 
     noise ─→ step 0 ─→ step 1 ─→ step 2 ─→ decode ─→ save        with step 1 cached, step 2, decode and save run;
                         cached                                    noise and step 0 are not even looked at

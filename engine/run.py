@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from engine.events import Done, Emit, Failed, Finished, Planned, Progress, Start
 from engine.expand import Call, Gathered, Link
 from engine.keys import Graph, upstream
 from engine.plan import Plan, plan
-from engine.types import JSON_TYPE, Collected
+from engine.types import Collected
 
 Around = Callable[[], AbstractContextManager[Any]]
 
@@ -141,7 +141,7 @@ class Runner:
             began = time.perf_counter()
             try:
                 with entered(self.call_context(call)):
-                    outputs = named(call, call.type.function(**call.params, **self.arguments(call)))
+                    outputs = call.type.named(call.type.function(**call.params, **self.arguments(call)))
                 size = 0 if call.type.effect else measure(call.type, outputs)
             except Exception as error:
                 self.fail(key, call, error)
@@ -203,18 +203,6 @@ class Runner:
             else:
                 arguments[name] = value(source)
         return arguments
-
-
-def named(call: Call, result: Any) -> Outputs:
-    """A function's result as output → value; TypeError if it is not what the signature promises."""
-    outputs = call.type.outputs
-    named: Mapping[str, Any] = {"": result} if "" in outputs else {name: getattr(result, name) for name in outputs}
-    for name, output in outputs.items():
-        value = named[name]
-        if output.type is not JSON_TYPE and not any(base.__name__ == output.kind for base in type(value).__mro__):
-            found = type(value).__name__
-            raise TypeError(f"{call.type.name} returned {found} where its signature promises {output.kind}")
-    return named
 
 
 def run(

@@ -90,6 +90,8 @@ class ValueType:
     codec_path: str | None
     """`module:attribute` of its codec; None for values that are cheap to make and are never stored."""
     help: str
+    class_name: str = ""
+    """The Python class of its values, checked when a node returns one; by default the name."""
 
     @cached_property
     def codec(self) -> Codec:
@@ -113,17 +115,18 @@ VALUE_TYPES: dict[str, type[ValueToken]] = {}
 """Every declared value type, by name."""
 
 
-def value_type(name: str, codec: str | None, help: str) -> type[ValueToken]:
+def value_type(name: str, codec: str | None, help: str, class_name: str = "") -> type[ValueToken]:
     """Declare a value type by name.
 
     Args:
         name: as it stands in node signatures and messages, such as `Latent`.
         codec: `module:attribute` of a `Codec`, or None if values of this type are never stored.
         help: one line for a person.
+        class_name: the name of the Python class of its values, if it is another.
     """
     if name in VALUE_TYPES and VALUE_TYPES[name].spec.codec_path != codec:
         raise DeclarationError(f"value type {name}: declared twice")
-    token = type(name, (ValueToken,), {"spec": ValueType(name, codec, help)})
+    token = type(name, (ValueToken,), {"spec": ValueType(name, codec, help, class_name or name)})
     VALUE_TYPES[name] = token
     return token
 
@@ -156,9 +159,11 @@ class File:
     Attributes:
         resolve: turns what is written into a path; raises FileNotFoundError with a helpful line. The second
             argument is the folder of the workflow file.
+        parts: for a folder, glob patterns of the files that count; all by default.
     """
 
     resolve: Callable[[str, Path], Path]
+    parts: tuple[str, ...] = ("**/*",)
 
 
 # ── reading a signature ───────────────────────────────────────────────────────────────────────────────────────────────

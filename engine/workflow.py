@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from engine.errors import Fault, StorageError, WorkflowError, suggest
+from engine.errors import Fault, StorageError, WorkflowError, shown, suggest
 
 FORMAT = 1
 """The format version that this Diffuscope writes."""
+
+DEPTH_LIMIT = 100
+"""More levels of nesting than this are taken for a mistake."""
 
 MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From format n to n + 1, by n."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}$")]
+Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?(\.all)?$")]
 INPUT_TYPES = {"string": str, "int": int, "float": float, "bool": bool}
 
 
 class Strict(BaseModel):
     """No unknown keys, no guessing of types."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Input(Strict):
@@ -110,6 +112,35 @@ class Workflow(Strict):
         return {"diffuscope": FORMAT} | self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
+def with_param(workflow: Workflow, path: str, value: Any) -> Workflow:
+    """A copy of a workflow in which one param has another value, and its link, if it had one, is gone.
+
+    Args:
+        workflow: stays as it is.
+        path: `node.param`, or `sample.denoise.guidance_scale` inside a loop.
+        value: checked later, with everything else.
+
+    Raises:
+        WorkflowError: there is no such node.
+    """
+    *names, param = path.split(".")
+    copy = workflow.model_copy(deep=True)
+    copy._source = workflow._source
+    nodes: dict[str, Any] = copy.nodes
+    for depth, name in enumerate(names):
+        if name not in nodes:
+            raise WorkflowError([Fault(path, f'unknown node "{name}"', suggest(name, nodes))], workflow.name)
+        node = nodes[name]
+        if depth < len(names) - 1:
+            nodes = node.body if isinstance(node, Repeat) else {}
+        elif isinstance(node, Repeat):
+            raise WorkflowError([Fault(path, "a repeat has no params", suggest(param, node.body))], workflow.name)
+        else:
+            node.in_.pop(param, None)
+            node.params[param] = value
+    return copy
+
+
 # ── reading and writing ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -127,23 +158,58 @@ def parse_workflow(data: Any, name: str = "workflow") -> Workflow:
         raise WorkflowError([Fault("diffuscope", message, "it was written by a newer Diffuscope; update")], name)
     if version < 1:
         raise WorkflowError([Fault("diffuscope", f"expected a format from 1 on, found {version}")], name)
+    blemishes = list(_blemishes(data))
+    if blemishes:
+        raise WorkflowError(blemishes, name)
     while version < FORMAT:
         data = MIGRATIONS[version](data) | {"diffuscope": version + 1}
         version += 1
     try:
         return Workflow.model_validate(data)
     except ValidationError as error:
-        raise WorkflowError([_shape_fault(detail) for detail in error.errors()], name) from None
-    except RecursionError:
-        raise WorkflowError([Fault("(top)", "nested too deeply")], name) from None
+        raise WorkflowError(_shape_faults(error), name) from None
+
+
+def _blemishes(data: Any, where: str = "", depth: int = 0) -> Iterator[Fault]:
+    """Text that cannot be written to a file again, and nesting beyond what anybody writes."""
+    if depth > DEPTH_LIMIT:
+        yield Fault(f"{where[:60]}…", f"expected at most {DEPTH_LIMIT} levels, found more")
+    elif isinstance(data, str) and not data.isascii() and any("\ud800" <= c <= "\udfff" for c in data):
+        yield Fault(where or "(top)", f"expected Unicode text, found {shown(data)}")
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _blemishes(key, where, depth + 1)
+            yield from _blemishes(value, f"{where}.{key}" if where else str(key), depth + 1)
+    elif isinstance(data, list):
+        for i, value in enumerate(data):
+            yield from _blemishes(value, f"{where}.{i}", depth + 1)
+
+
+def _shape_faults(error: ValidationError) -> list[Fault]:
+    """Pydantic's errors as faults; a value that fits none of several types is one fault."""
+    faults: dict[str, Fault] = {}
+    for detail in error.errors():
+        fault = _shape_fault(detail)
+        before = faults.get(fault.where)
+        if before is not None:
+            expected = before.message.partition(", found ")[0]
+            fault = Fault(fault.where, fault.message.replace("expected", f"{expected} or", 1))
+        faults[fault.where] = fault
+    return list(faults.values())
 
 
 def _shape_fault(detail: Any) -> Fault:
-    """One of pydantic's errors as a fault: where in the file, what was expected, what was found."""
-    steps = [str(step) for step in detail["loc"] if step not in ("repeat", "node", "[key]") and not _internal(step)]
+    """One of pydantic's errors: where in the file, what was expected, what was found."""
+    loc = detail["loc"]
+    steps = [str(step) for i, step in enumerate(loc) if not _internal(step, loc[:i])]
     where, found = ".".join(steps) or "(top)", detail.get("input")
-    text = repr(found) if len(repr(found)) < 60 else repr(found)[:57] + "…"
+    text = shown(found)
     kind = detail["type"]
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return Fault(where, f"expected an object, found {text}")
+    if kind in ("too_short", "too_long"):
+        count = detail["ctx"].get("min_length", detail["ctx"].get("max_length"))
+        return Fault(where, f"expected {'at least' if kind == 'too_short' else 'at most'} {count}, found {text}")
     if kind == "extra_forbidden":
         known = ("type", "in", "params", "note", "for", "carry", "body", "next", "title", "description", "inputs",
                  "nodes", "layout", "default")  # fmt: skip
@@ -157,8 +223,13 @@ def _shape_fault(detail: Any) -> Fault:
     return Fault(where, f"expected {message[:1].lower()}{message[1:]}, found {text}")
 
 
-def _internal(step: Any) -> bool:
-    return isinstance(step, str) and re.match(r"(constrained-|function-|nullable|is-instance)", step) is not None
+def _internal(step: Any, before: tuple[Any, ...]) -> bool:
+    """Whether a step of pydantic's path is not in the file: the tag of a union, or the type tried."""
+    if step in ("repeat", "node"):
+        return len(before) > 1 and before[-2] in ("nodes", "body")
+    if step in ("str", "int", "float", "bool"):
+        return len(before) > 2 and (before[-1] == "default" or isinstance(before[-1], int))
+    return isinstance(step, str) and (step == "[key]" or step.startswith("constrained-"))
 
 
 def load_workflow(path: str | Path) -> Workflow:
@@ -190,10 +261,9 @@ def save_workflow(workflow: Workflow, path: str | Path) -> None:
     """Write a workflow as JSON that a person can read and diff; the file is replaced in one step."""
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
+    text = json.dumps(workflow.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
     try:
-        temporary.write_text(
-            json.dumps(workflow.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(text + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -119,7 +119,7 @@ def test_old_vae_names_are_read() -> None:
 
 
 def test_an_unbuilt_variant_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="addition_embed_type.*text_time"):
+    with pytest.raises(ConfigError, match=r"addition_embed_type.*text_time"):
         UNetConfig.from_dict(SMALL_UNET | {"addition_embed_type": "text_time"})
 
 

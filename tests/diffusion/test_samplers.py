@@ -62,7 +62,7 @@ def run(name: str, schedule: Schedule, denoise: Denoise, eta: float = 0.0, first
 
 
 def run_diffusers(scheduler: Any, steps: int, **options: Any) -> Iterator[Tensor]:
-    """diffusers' samples after each of its calls, run as its pipelines do, with the same generator."""
+    """Samples of diffusers after each of its calls, run as its pipelines do, with the same generator."""
     scheduler.set_timesteps(steps)
     generator = torch.Generator().manual_seed(NOISE.seed)
     sample = torch.randn(1, *NOISE.shape, generator=generator) * scheduler.init_noise_sigma

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from diffusion.noise import Noise
 from diffusion.samplers import SAMPLERS, start
-from diffusion.schedules import BETAS, HABITS, SPACINGS, Schedule, Training, first_step, make_schedule
+from diffusion.schedules import BETAS, HABITS, SPACINGS, Schedule, Training, make_schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers under numpy 2
 
@@ -216,20 +216,6 @@ def test_a_step_carries_its_levels_and_its_noise() -> None:
 def test_a_step_that_is_not_there_is_refused(index: int, eta: float) -> None:
     with pytest.raises(ValueError, match="expected 0 to 1, got"):
         Schedule((3.0, 2.0, 1.0)).step(index, eta=eta)
-
-
-@pytest.mark.parametrize(
-    ("steps", "strength", "first"),
-    [(50, 0.8, 10), (50, 1.0, 0), (50, 0.0, 50), (20, 0.04, 20), (20, 0.99, 1), (3, 0.5, 2)],
-)
-def test_strength_runs_that_share_of_the_steps(steps: int, strength: float, first: int) -> None:
-    assert first_step(steps, strength) == first
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.1, math.nan])
-def test_strength_out_of_range_is_refused(strength: float) -> None:
-    with pytest.raises(ValueError, match="strength: expected 0 to 1"):
-        first_step(20, strength)
 
 
 @pytest.mark.parametrize("sampler", SCHEDULERS)

@@ -1,0 +1,50 @@
+# `make run` draws the first picture, `make test` runs the tests. Both make .venv first, and are quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: run test test-quick lint types check bench recipe pictures clean
+
+run: $(VENV)/.run
+	$(BIN)/diffuscope run workflows/text_to_image.json
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-quick: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+check: lint types test-quick
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+recipe: $(VENV)/.dev
+	$(PIP) --editable ".[recipe]"
+	$(BIN)/python -m models.recipe
+
+pictures: $(VENV)/.run
+	$(BIN)/python docs/make_pictures.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# torch comes first and alone: the pinned CPU build is enough, and nothing else may pull another
+$(VENV)/.run: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) --editable ".[test,dev,recipe]"
+	touch $@

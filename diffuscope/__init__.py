@@ -1,0 +1,33 @@
+"""Diffuscope: a node-graph workflow engine that opens the black box of latent diffusion.
+
+from diffuscope import Engine, load_workflow
+result = Engine().run(load_workflow("workflows/text_to_image.json"), prompt="a fox")
+result["image"].to_pillow().show()
+"""
+
+from diffuscope.engine import Engine
+from engine import (
+    CallError,
+    Collected,
+    DiffuscopeError,
+    Fault,
+    File,
+    Result,
+    StorageError,
+    Workflow,
+    WorkflowError,
+    load_workflow,
+    node,
+    parse_workflow,
+    report,
+    save_workflow,
+    saved,
+    value_type,
+    warn,
+)
+
+__all__ = [
+    "CallError", "Collected", "DiffuscopeError", "Engine", "Fault", "File", "Result", "StorageError", "Workflow",
+    "WorkflowError", "load_workflow", "node", "parse_workflow", "report", "save_workflow", "saved", "value_type",
+    "warn",
+]  # fmt: skip

@@ -1,0 +1,223 @@
+"""Checkpoints in the diffusers folder layout, as handles: light values that stand for weights.
+
+A handle knows a folder and a config. Weights are memory-mapped from safetensors, and brought to the device, when a call
+first needs them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from diffusion import runtime
+from diffusion.blocks import ConfigError
+from diffusion.schedules import Training
+from diffusion.unet import UNet, UNetConfig
+from diffusion.vae import VAE, VAEConfig, current_names
+
+if TYPE_CHECKING:
+    from transformers import CLIPTextModel, CLIPTokenizerFast
+
+Network = TypeVar("Network", UNet, VAE)
+
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
+           "model.safetensors", "model.fp16.safetensors")  # fmt: skip
+"""The names a weight file may have, in the order in which they are looked for."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint folder is incomplete, damaged, or of a kind that is not supported; names the file."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A part of a checkpoint: its folder, and the stamp by which a change of its file is seen."""
+
+    folder: Path
+    stamp: tuple[int, int]
+    """Size and time of change of the weight file."""
+
+    def identity(self) -> tuple[Any, ...]:
+        """What the store of weights knows it by."""
+        place = runtime.current()
+        return (type(self).__name__, str(self.folder), self.stamp, str(place.device), str(place.dtype))
+
+
+@dataclass(frozen=True)
+class UNetHandle(Handle):
+    """A UNet, with the noise levels it was trained on."""
+
+    config: UNetConfig
+    training: Training
+
+    def load(self) -> UNet:
+        """The live network, on the device."""
+        return _live(self, lambda: _filled(UNet, self.config, self.folder))
+
+
+@dataclass(frozen=True)
+class VAEHandle(Handle):
+    """A variational autoencoder."""
+
+    config: VAEConfig
+
+    def load(self) -> VAE:
+        """The live network, on the device."""
+        return _live(self, lambda: _filled(VAE, self.config, self.folder))
+
+
+@dataclass(frozen=True)
+class TextEncoderHandle(Handle):
+    """CLIP's text encoder."""
+
+    def load(self) -> CLIPTextModel:
+        """The live network, on the device."""
+        from transformers import CLIPTextModel
+
+        return _live(
+            self, lambda: CLIPTextModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True)
+        )
+
+
+@dataclass(frozen=True)
+class TokenizerHandle(Handle):
+    """CLIP's tokenizer: a vocabulary and the merges that lead to it."""
+
+    def load(self) -> CLIPTokenizerFast:
+        """The live tokenizer."""
+        return _tokenizer(self.folder, self.stamp)
+
+
+class Checkpoint(NamedTuple):
+    """The parts of a Stable Diffusion checkpoint."""
+
+    unet: UNetHandle
+    vae: VAEHandle
+    text_encoder: TextEncoderHandle
+    tokenizer: TokenizerHandle
+
+
+def open_checkpoint(folder: Path) -> Checkpoint:
+    """Open a folder in the diffusers layout: configs are read and checked, weight files looked at, nothing loaded.
+
+    Raises:
+        CheckpointError: a file is missing, truncated, or no safetensors file; or the model is of a kind not supported.
+    """
+    if not (folder / "model_index.json").is_file():
+        raise CheckpointError(f"{folder.name}: expected a folder with model_index.json (diffusers layout), found none")
+    try:
+        training = Training.from_config(_read_json(folder / "scheduler" / "scheduler_config.json"))
+        unet = UNetConfig.from_dict(_read_json(folder / "unet" / "config.json"))
+        vae = VAEConfig.from_dict(_read_json(folder / "vae" / "config.json"))
+    except CheckpointError:
+        raise
+    except (ConfigError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder.name}: not a model that is supported: {error}") from None
+    tokenizer = folder / "tokenizer"
+    vocabulary = next((tokenizer / n for n in ("vocab.json", "tokenizer.json") if (tokenizer / n).is_file()), None)
+    if vocabulary is None:
+        raise CheckpointError(f"{folder.name}/tokenizer: expected vocab.json and merges.txt, found neither")
+    return Checkpoint(
+        UNetHandle(folder / "unet", _stamp(weight_file(folder / "unet")), unet, training),
+        VAEHandle(folder / "vae", _stamp(weight_file(folder / "vae")), vae),
+        TextEncoderHandle(folder / "text_encoder", _stamp(weight_file(folder / "text_encoder"))),
+        TokenizerHandle(tokenizer, _stamp(vocabulary)),
+    )
+
+
+def weight_file(folder: Path) -> Path:
+    """The safetensors file of a part; `CheckpointError` if there is none or its header does not fit its length."""
+    where = f"{folder.parent.name}/{folder.name}"
+    for name in WEIGHTS:
+        path = folder / name
+        if path.is_file():
+            with _complaints(path):
+                safe_open(path, framework="pt").__enter__().keys()
+            return path
+    hint = "only safetensors is read, never pickle (.bin, .ckpt)" if any(folder.glob("*.bin")) else "download it again?"
+    raise CheckpointError(f"{where}: expected {WEIGHTS[0]} or {WEIGHTS[2]}, found neither; {hint}")
+
+
+def _filled(make: type[Network], config: Any, folder: Path) -> Network:
+    """A network whose parameters are the mapped tensors of its file."""
+    path = weight_file(folder)
+    with _complaints(path):
+        state = load_file(path)
+    if make is VAE:
+        state = current_names(state)
+    with torch.device("meta"):
+        network = make(config)
+    _expect_same(network.state_dict(), state, path)
+    network.load_state_dict(state, assign=True)
+    return network
+
+
+def _expect_same(expected: Mapping[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+    missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
+    if missing or extra:
+        names = ", ".join([*(f"-{n}" for n in sorted(missing)), *(f"+{n}" for n in sorted(extra))][:4])
+        count = f"{len(missing)} tensors missing, {len(extra)} unknown"
+        raise CheckpointError(f"{where}: does not fit its config.json: {count} ({names} …)")
+    for name, tensor in expected.items():
+        if found[name].shape != tensor.shape:
+            if found[name].numel() == tensor.numel():  # a linear layer stored as a 1×1 convolution, or the reverse
+                found[name] = found[name].reshape(tensor.shape)
+                continue
+            shapes = f"expected shape {tuple(tensor.shape)}, found {tuple(found[name].shape)}"
+            raise CheckpointError(f"{where}: {name}: {shapes}")
+
+
+def _live(handle: Handle, load: Any) -> Any:
+    """The handle's module from the store of weights, on the device, in the runtime's type, ready to infer."""
+    place = runtime.current()
+
+    def bring() -> nn.Module:
+        module: nn.Module = load().to(device=place.device, dtype=place.dtype).eval().requires_grad_(False)
+        return module
+
+    return place.weights.get(handle.identity(), bring)
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(folder: Path, stamp: tuple[int, int]) -> CLIPTokenizerFast:
+    from transformers import CLIPTokenizerFast
+
+    return CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    where = "/".join(path.parts[-3:])
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{where}: expected a file, found none") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{where}: expected JSON, found otherwise: {error}") from None
+    if not isinstance(data, dict):
+        raise CheckpointError(f"{where}: expected a JSON object, found {type(data).__name__}")
+    return data
+
+
+@contextmanager
+def _complaints(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, OSError) as error:
+        where = "/".join(path.parts[-3:])
+        raise CheckpointError(f"{where}: expected a whole safetensors file: {error}; download it again?") from None

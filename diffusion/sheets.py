@@ -1,0 +1,118 @@
+"""Pictures of pictures: film strips and contact sheets, with their captions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from diffusion.image import Image
+
+PAPER, INK, FAINT = (255, 255, 255), (34, 38, 46), (120, 126, 138)
+GAP, MARGIN = 6, 14
+TEXT = 15
+
+
+@lru_cache(maxsize=4)
+def font(size: int = TEXT) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own typeface."""
+    return ImageFont.load_default(size)
+
+
+def width_of(text: str, size: int = TEXT) -> int:
+    """The width of a text in pixels."""
+    return math.ceil(font(size).getlength(text))
+
+
+def fitted(text: str, width: int, size: int = TEXT) -> str:
+    """The text, or as much of it as fits, with an ellipsis."""
+    if width_of(text, size) <= width:
+        return text
+    while text and width_of(text + "…", size) > width:
+        text = text[:-1]
+    return text + "…" if text else ""
+
+
+def thumbnail(image: Image, scale: int) -> Pillow.Image:
+    """The picture on white, with each pixel drawn as a square of `scale`."""
+    picture = image.on().to_pillow()
+    return picture.resize((picture.width * scale, picture.height * scale), Pillow.Resampling.NEAREST)
+
+
+def auto_scale(images: Sequence[Image], target: int) -> int:
+    """How much to enlarge small pictures so that they are about `target` pixels wide; at least 1."""
+    return max(1, round(target / max(image.size[0] for image in images)))
+
+
+def sheet(
+    cells: Sequence[Sequence[Image | None]],
+    columns: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    title: str = "",
+    corner: str = "",
+    captions: Sequence[Sequence[str]] = (),
+    scale: int = 0,
+) -> Image:
+    """Pictures in rows and columns.
+
+    Args:
+        cells: rows of pictures; None leaves a place empty.
+        columns: a heading for each column.
+        rows: a heading for each row.
+        title: above all.
+        corner: what the headings mean, above the row headings.
+        captions: a text under each picture.
+        scale: pixels a side that one pixel becomes; 0 enlarges small pictures to about 112.
+
+    Raises:
+        ValueError: there are no pictures.
+    """
+    images = [image for row in cells for image in row if image is not None]
+    if not images:
+        raise ValueError("images: expected at least one picture, found none")
+    scale = scale or auto_scale(images, 112)
+    cell_w, cell_h = (max(image.size[i] for image in images) * scale for i in (0, 1))
+    cell_w = max(cell_w, min(width_of(max(columns, key=width_of, default="")), 160))
+    line = TEXT + 5
+    caption = line if captions else 0
+    left = MARGIN + (max([width_of(r) for r in rows] + [width_of(corner)]) + 10 if rows else 0)
+    top = MARGIN + (line + 6 if title else 0) + (line if columns or (rows and corner) else 0)
+    count = max(len(row) for row in cells)
+    width = left + count * (cell_w + GAP) - GAP + MARGIN
+    width = max(width, MARGIN * 2 + width_of(title))
+    height = top + len(cells) * (cell_h + caption + GAP) - GAP + MARGIN
+    paper = Pillow.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(paper)
+    if title:
+        draw.text((MARGIN, MARGIN - 2), title, INK, font())
+    if corner:
+        draw.text((MARGIN, top - line), corner, FAINT, font())
+    for x, heading in enumerate(columns):
+        at = left + x * (cell_w + GAP) + cell_w // 2
+        draw.text((at, top - line), fitted(heading, cell_w), INK, font(), anchor="ma")
+    for y, row in enumerate(cells):
+        up = top + y * (cell_h + caption + GAP)
+        if y < len(rows):
+            draw.text((left - 10, up + cell_h // 2), rows[y], INK, font(), anchor="rm")
+        for x, image in enumerate(row):
+            if image is None:
+                continue
+            picture = thumbnail(image, scale)
+            place = (left + x * (cell_w + GAP) + (cell_w - picture.width) // 2, up + (cell_h - picture.height) // 2)
+            paper.paste(picture, place)
+            if captions:
+                under = (left + x * (cell_w + GAP) + cell_w // 2, up + cell_h + 2)
+                draw.text(under, fitted(captions[y][x], cell_w), FAINT, font(), anchor="ma")
+    return Image(np.array(paper))
+
+
+def wrap(images: Sequence[Image], captions: Sequence[str], columns: int = 0, title: str = "", scale: int = 0) -> Image:
+    """Pictures one after the other in a near-square grid, each with its caption; `columns` 0 chooses their number."""
+    columns = columns or math.ceil(math.sqrt(len(images) * 1.4))
+    starts = range(0, len(images), columns)
+    cells = [list(images[i : i + columns]) for i in starts]
+    return sheet(cells, title=title, captions=[list(captions[i : i + columns]) for i in starts], scale=scale)

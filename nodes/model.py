@@ -1,0 +1,37 @@
+"""Opening checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from engine import File, node
+from nodes.paths import MODEL_PARTS, find_model
+from nodes.stages import checkpoint
+
+if TYPE_CHECKING:
+    from diffusion.checkpoint import TextEncoderHandle as TextEncoder
+    from diffusion.checkpoint import TokenizerHandle as Tokenizer
+    from diffusion.checkpoint import UNetHandle as UNet
+    from diffusion.checkpoint import VAEHandle as VAE
+
+
+class Model(NamedTuple):
+    """The parts of a checkpoint, as handles."""
+
+    unet: UNet
+    vae: VAE
+    text_encoder: TextEncoder
+    tokenizer: Tokenizer
+
+
+@node
+def load_checkpoint(path: Annotated[str, File(find_model, MODEL_PARTS)] = "default") -> Model:
+    """Open a Stable Diffusion checkpoint: a folder in the diffusers layout, with safetensors weights.
+
+    Nothing is loaded yet: the parts are handles, and weights come to the device when a call needs them.
+
+    Args:
+        path: `default` (the model that ships with Diffuscope), the name of a model in the model folders, or a folder.
+    """
+    return Model(*checkpoint.open_checkpoint(Path(path)))

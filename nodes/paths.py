@@ -1,0 +1,73 @@
+"""Where files are looked for: pictures beside the workflow, models in the model folders."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from engine.errors import suggest
+
+MODEL_PARTS = (
+    "model_index.json", "scheduler/*.json", "tokenizer/*", "text_encoder/config.json", "unet/config.json",
+    "vae/config.json", "text_encoder/model*.safetensors", "unet/diffusion_pytorch_model*.safetensors",
+    "vae/diffusion_pytorch_model*.safetensors",
+)  # fmt: skip
+"""The files of a checkpoint folder that decide what it computes."""
+
+
+def find_file(text: str, folder: Path) -> Path:
+    """A file by its path: absolute, beside the workflow, or in the working directory.
+
+    Raises:
+        FileNotFoundError: it is in none of these places.
+    """
+    path = Path(text).expanduser()
+    for candidate in (folder / path, path):
+        if candidate.is_file():
+            return candidate.resolve()
+    near = {p.name for place in (folder / path.parent, path.parent) if place.is_dir() for p in place.iterdir()}
+    raise FileNotFoundError(f'expected a file, found none at "{text}" (beside the workflow or in the working directory)'
+                            + (f"; {hint}" if (hint := suggest(path.name, near)) else ""))  # fmt: skip
+
+
+def model_folders() -> list[Path]:
+    """Where models are looked for: each folder of DIFFUSCOPE_MODELS, then the one that ships with the project."""
+    given = [Path(p).expanduser() for p in os.environ.get("DIFFUSCOPE_MODELS", "").split(os.pathsep) if p]
+    spec = importlib.util.find_spec("models")
+    return given + [Path(p) for p in (spec.submodule_search_locations or ())] if spec else given
+
+
+def known_models() -> dict[str, Path]:
+    """Every model in the model folders, by name; the first of a name wins."""
+    found: dict[str, Path] = {}
+    for folder in model_folders():
+        if folder.is_dir():
+            for index in sorted(folder.glob("*/model_index.json")):
+                found.setdefault(index.parent.name, index.parent)
+    return found
+
+
+DEFAULT_MODEL = "emoji"
+
+
+def find_model(text: str, folder: Path) -> Path:
+    """A checkpoint folder: `default`, the name of a model in the model folders, or a path.
+
+    Raises:
+        FileNotFoundError: there is none of this name or path.
+    """
+    models = known_models()
+    name = DEFAULT_MODEL if text == "default" else text
+    if name in models:
+        return models[name].resolve()
+    path = Path(text).expanduser()
+    for candidate in (folder / path, path):
+        if (candidate / "model_index.json").is_file():
+            return candidate.resolve()
+        if candidate.is_dir():
+            raise FileNotFoundError(
+                f'"{text}" has no model_index.json; a checkpoint is a folder in the diffusers layout'
+            )
+    hint = suggest(text, models) or "set DIFFUSCOPE_MODELS to a folder of models, or give a path"
+    raise FileNotFoundError(f'expected a model, found none called "{text}"; {hint}')
