@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,7 +15,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from diffuscope.engine import DTYPES, Engine
+from diffuscope.engine import Engine
+from diffusion.runtime import DTYPES
 from engine import (
     REGISTRY,
     Cache,
@@ -29,8 +30,10 @@ from engine import (
     load_workflow,
 )
 from engine.axis import literal, parse_sweep
+from engine.check import check as check_workflow
 from engine.errors import suggest
-from engine.events import Done, Event, Failed, Finished, Planned, Started, Warned
+from engine.events import Event, Failed, Finished, Planned, Started, Warned
+from engine.expand import expand
 from engine.schema import workflow_schema
 from engine.workflow import Input, with_param
 
@@ -180,7 +183,11 @@ def run(
     with ExitStack() as stack:
         stack.callback(engine.close)
         watcher = stack.enter_context(watching(events))
-        result = engine.run_graph(workflow, graph, inputs, swept, only, watcher)
+        try:
+            result = engine.run_graph(workflow, graph, inputs, swept, only, watcher)
+        except KeyboardInterrupt:
+            err.print("[yellow]interrupted[/]: what was finished is kept; run again to go on from there")
+            raise
     summary(result)
     return 1 if result.outcome.failures else 0
 
@@ -214,10 +221,23 @@ def watching(events: Path | None) -> Iterator[Any]:
         progress = stack.enter_context(Progress(*columns, console=err, transient=True))
         task = progress.add_task("planning", total=None)
 
-        def listen(event: Event) -> None:
-            if sink is not None:
+        def write(event: Event) -> None:
+            nonlocal sink
+            if sink is None:
+                return
+            try:
                 sink.write(json.dumps(event.to_json(), ensure_ascii=False) + "\n")
                 sink.flush()
+            except OSError as error:  # a full disk is no reason to lose the run
+                message = f"{events}: cannot be written: {error.strerror or error}; going on without events"
+                err.print(f"[yellow]warning[/] {plain(message)}")
+                if sink is not sys.stdout:
+                    with suppress(OSError):
+                        sink.close()
+                sink = None
+
+        def listen(event: Event) -> None:
+            write(event)
             match event:
                 case Planned():
                     progress.update(task, total=len(event.run))
@@ -231,8 +251,6 @@ def watching(events: Path | None) -> Iterator[Any]:
                     err.print(f"[red]failed[/] {plain(event.label)}: {plain(event.error)}")
                     for label, key in event.inputs.items():
                         err.print(f"         [dim]given {plain(label)} ({key[:12]})[/]")
-                case Done(status="interrupted"):
-                    err.print("[yellow]interrupted[/]: what was finished is kept; run again to go on from there")
 
         yield listen
 
@@ -266,9 +284,10 @@ def summary(result: Result) -> None:
 def check(file: str, sets: Sequence[str], sweeps: Sequence[str]) -> int:
     """Check a workflow: every fault, before anything runs."""
     workflow, inputs, swept = prepare(file, sets, sweeps)
-    faults = Engine().check(workflow, inputs, swept)
+    faults = check_workflow(workflow, REGISTRY, inputs, swept)
     if faults:
         raise WorkflowError(faults, workflow.name)
+    expand(workflow, REGISTRY, inputs, swept)  # finds what only values can tell, and files that are missing
     out.print(f"{plain(workflow.name)}: no faults")
     return 0
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import engine
+from diffusion import runtime
+from diffusion.runtime import DTYPES
 from engine import Cache, Fault, WorkflowError
-
-DTYPES = ("float32", "float16", "bfloat16")
 
 
 class Engine(engine.Engine):
@@ -42,6 +42,7 @@ class Engine(engine.Engine):
         if dtype not in DTYPES:
             raise WorkflowError([Fault("dtype", f'expected one of {", ".join(DTYPES)}, found "{dtype}"')], "arguments")
         self.device, self.dtype, self.exact = device, dtype, exact
+        self._made: runtime.Runtime | None = None
         folder = Path(cache) if isinstance(cache, str | Path) else None
         super().__init__(
             cache=cache if isinstance(cache, Cache) else Cache(folder), out=out, precision=dtype, around=self._on_device
@@ -49,13 +50,17 @@ class Engine(engine.Engine):
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:
-        from diffusion import runtime
+        """Around all computing: a device asked for by number is looked for now, any other when a call needs a model."""
+        if self.device.startswith("cuda"):
+            self._runtime()
+        with runtime.use(self._runtime, self.exact):
+            yield
 
-        if not hasattr(self, "_runtime"):
+    def _runtime(self) -> runtime.Runtime:
+        if self._made is None:
             try:
-                self._runtime = runtime.make_runtime(self.device, self.dtype)
+                self._made = runtime.make_runtime(self.device, self.dtype)
             except ValueError as error:
                 where, _, message = str(error).partition(": ")
                 raise WorkflowError([Fault(where, message)], "arguments") from None
-        with runtime.use(self._runtime, self.exact):
-            yield
+        return self._made

@@ -1,4 +1,4 @@
-"""The convolutional pieces that the UNet and the VAE share, under the parameter names of the diffusers folder layout."""
+"""The convolutional pieces shared by the UNet and the VAE, under the parameter names of the diffusers layout."""
 
 from __future__ import annotations
 

@@ -82,11 +82,7 @@ class TextEncoderHandle(Handle):
 
     def load(self) -> CLIPTextModel:
         """The live network, on the device."""
-        from transformers import CLIPTextModel
-
-        return _live(
-            self, lambda: CLIPTextModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True)
-        )
+        return _live(self, lambda: _text_model(self.folder))
 
 
 @dataclass(frozen=True)
@@ -119,14 +115,16 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         training = Training.from_config(_read_json(folder / "scheduler" / "scheduler_config.json"))
         unet = UNetConfig.from_dict(_read_json(folder / "unet" / "config.json"))
         vae = VAEConfig.from_dict(_read_json(folder / "vae" / "config.json"))
+        _read_json(folder / "text_encoder" / "config.json")
     except CheckpointError:
         raise
     except (ConfigError, ValueError, TypeError) as error:
         raise CheckpointError(f"{folder.name}: not a model that is supported: {error}") from None
     tokenizer = folder / "tokenizer"
     vocabulary = next((tokenizer / n for n in ("vocab.json", "tokenizer.json") if (tokenizer / n).is_file()), None)
-    if vocabulary is None:
-        raise CheckpointError(f"{folder.name}/tokenizer: expected vocab.json and merges.txt, found neither")
+    if vocabulary is None or (vocabulary.name == "vocab.json" and not (tokenizer / "merges.txt").is_file()):
+        found = "no merges.txt" if vocabulary else "neither"
+        raise CheckpointError(f"{folder.name}/tokenizer: expected vocab.json and merges.txt, found {found}")
     return Checkpoint(
         UNetHandle(folder / "unet", _stamp(weight_file(folder / "unet")), unet, training),
         VAEHandle(folder / "vae", _stamp(weight_file(folder / "vae")), vae),
@@ -155,11 +153,52 @@ def _filled(make: type[Network], config: Any, folder: Path) -> Network:
         state = load_file(path)
     if make is VAE:
         state = current_names(state)
-    with torch.device("meta"):
-        network = make(config)
+    try:
+        with torch.device("meta"):
+            network = make(config)
+    except (TypeError, ValueError, IndexError) as error:
+        raise CheckpointError(f"{folder.parent.name}/{folder.name}/config.json: no network of it: {error}") from None
     _expect_same(network.state_dict(), state, path)
     network.load_state_dict(state, assign=True)
     return network
+
+
+def _text_model(folder: Path) -> CLIPTextModel:
+    """The text encoder by transformers, without its progress bar, and with no tensor left at random."""
+    from transformers import CLIPTextModel
+
+    path = weight_file(folder)
+    where = f"{folder.parent.name}/{folder.name}/{path.name}"
+    with _quiet_transformers():
+        try:
+            model, report = CLIPTextModel.from_pretrained(
+                folder, variant="fp16" if ".fp16." in path.name else None, local_files_only=True, use_safetensors=True,
+                ignore_mismatched_sizes=True, output_loading_info=True,
+            )  # fmt: skip
+        except (OSError, RuntimeError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{where}: cannot be loaded as CLIP's text encoder: {error}") from None
+    missing = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
+    if missing:
+        names = ", ".join(missing[:4])
+        count = f"{len(missing)} tensors missing or of another shape"
+        raise CheckpointError(f"{where}: does not fit its config.json: {count} ({names} …)")
+    return model
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No progress bars and no reports; errors are raised all the same."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _expect_same(expected: Mapping[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
@@ -193,7 +232,11 @@ def _live(handle: Handle, load: Any) -> Any:
 def _tokenizer(folder: Path, stamp: tuple[int, int]) -> CLIPTokenizerFast:
     from transformers import CLIPTokenizerFast
 
-    return CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
+    with _quiet_transformers():
+        try:
+            return CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
+        except Exception as error:  # the tokenizers library raises no narrower class
+            raise CheckpointError(f"{folder.parent.name}/{folder.name}: cannot be read as CLIP's: {error}") from None
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from diffusion.prediction import Denoise
 
 
 def guide(uncond: Tensor, cond: Tensor, scale: float) -> Tensor:
-    """Guidance, uncond + scale · (cond - uncond): eq. (6) of arXiv 2207.12598 with scale = 1 + w, as Stable Diffusion writes it.
+    """Give uncond + scale · (cond - uncond): eq. (6) of arXiv 2207.12598, its scale 1 + w, as Stable Diffusion has it.
 
     Holds for eps, v and denoised alike, since at one x and sigma each is an affine function of the others.
     """

@@ -48,7 +48,9 @@ class Image:
 
     @classmethod
     def from_pillow(cls, picture: Pillow.Image) -> Image:
-        """From any Pillow image; alpha is kept where there is some."""
+        """From any Pillow image; alpha is kept where there is some, and sixteen bits of grey become eight."""
+        if picture.mode.startswith("I;16"):
+            picture = Pillow.fromarray((np.asarray(picture, dtype=np.uint16) // 257).astype(np.uint8))
         alpha = "A" in picture.getbands() or "transparency" in picture.info
         return cls(np.array(picture.convert("RGBA" if alpha else "RGB")))
 

@@ -1,6 +1,7 @@
 """Where and how models run: the device, the numeric type, and the store that keeps weights at hand.
 
-Values never depend on the device; they live on the CPU in float32 between calls.
+Values never depend on the device; they live on the CPU in float32 between calls. A runtime is made when a call first
+asks for it, so a run that has nothing to compute does not pay for torch.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-CPU = torch.device("cpu")
+DTYPES = ("float32", "float16", "bfloat16")
 WEIGHT_BYTES = 12 << 30
 """How many bytes of weights are kept on a device, by default."""
 
@@ -54,17 +56,9 @@ def size_of(module: nn.Module) -> int:
 class Runtime:
     """A device, a numeric type, and the weights kept there."""
 
-    device: torch.device = CPU
-    dtype: torch.dtype = torch.float32
+    device: torch.device
+    dtype: torch.dtype
     weights: Weights = field(default_factory=Weights)
-
-
-_runtime = Runtime()
-
-
-def current() -> Runtime:
-    """The runtime in use."""
-    return _runtime
 
 
 def make_runtime(device: str = "auto", dtype: str = "float32", budget: int = WEIGHT_BYTES) -> Runtime:
@@ -78,6 +72,8 @@ def make_runtime(device: str = "auto", dtype: str = "float32", budget: int = WEI
     Raises:
         ValueError: there is no such device or type.
     """
+    import torch
+
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     name, _, number = device.partition(":")
@@ -87,20 +83,47 @@ def make_runtime(device: str = "auto", dtype: str = "float32", budget: int = WEI
         raise ValueError(f"device: expected one of {torch.cuda.device_count()} CUDA devices, found {device!r}")
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected {', '.join(DTYPES)}, found {dtype!r}")
-    return Runtime(torch.device(device), DTYPES[dtype], Weights(budget))
+    return Runtime(torch.device(device), getattr(torch, dtype), Weights(budget))
+
+
+_choose: Callable[[], Runtime] = cache(lambda: make_runtime("cpu"))
+
+
+def current() -> Runtime:
+    """The runtime in use; on the CPU where nobody chose another."""
+    return _choose()
 
 
 @contextmanager
-def use(runtime: Runtime, exact: bool = False) -> Iterator[None]:
-    """Make a runtime current, without gradients; `exact` asks torch for algorithms that repeat bit for bit."""
-    global _runtime
-    before, _runtime = _runtime, runtime
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    if exact:
-        torch.use_deterministic_algorithms(True)
-    try:
-        with torch.no_grad():
+def use(choose: Callable[[], Runtime], exact: bool = False) -> Iterator[None]:
+    """Make the runtime that `choose` gives current; it is asked once, and not before a call needs a model.
+
+    exact: ask torch for deterministic algorithms, bit for bit on one device.
+    """
+    global _choose
+    with ExitStack() as stack:
+
+        @cache
+        def chosen() -> Runtime:
+            if exact:
+                stack.enter_context(deterministic())
+            return choose()
+
+        before, _choose = _choose, chosen
+        try:
             yield
+        finally:
+            _choose = before
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Deterministic algorithms only."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
     finally:
-        _runtime = before
-        torch.use_deterministic_algorithms(deterministic)
+        torch.use_deterministic_algorithms(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -15,6 +16,10 @@ from diffusion.image import Image
 PAPER, INK, FAINT = (255, 255, 255), (34, 38, 46), (120, 126, 138)
 GAP, MARGIN = 6, 14
 TEXT = 15
+LIKE = {"×": "x", "−": "-", "–": "-", "—": "-", "→": ">", "‘": "'", "’": "'", "“": '"', "”": '"'}
+"""What is drawn for a character where the typeface has none."""
+WIDEST = 640
+"""Pixels that a title may take where the pictures below it take less; a row heading has half."""
 
 
 @lru_cache(maxsize=4)
@@ -26,6 +31,19 @@ def font(size: int = TEXT) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def width_of(text: str, size: int = TEXT) -> int:
     """The width of a text in pixels."""
     return math.ceil(font(size).getlength(text))
+
+
+@lru_cache(maxsize=4096)
+def legible(text: str) -> str:
+    """The text on one line, in characters that the typeface has: é becomes e, what is like none becomes ?."""
+    without = bytes(font().getmask("\uffff"))
+
+    def drawn(c: str) -> str:
+        near = (c, unicodedata.normalize("NFKD", c)[0], LIKE.get(c, "?"))
+        return next((one for one in near if bytes(font().getmask(one)) != without), "?")
+
+    words = unicodedata.normalize("NFC", text).split()
+    return "".join(drawn(c) for c in " ".join(words) if unicodedata.category(c) not in ("Cc", "Cf", "Mn"))
 
 
 def fitted(text: str, width: int, size: int = TEXT) -> str:
@@ -75,6 +93,9 @@ def sheet(
     if not images:
         raise ValueError("images: expected at least one picture, found none")
     scale = scale or auto_scale(images, 112)
+    title, corner, columns = legible(title), legible(corner), [legible(heading) for heading in columns]
+    rows = [fitted(legible(heading), WIDEST // 2) for heading in rows]
+    captions = [[legible(caption) for caption in row] for row in captions]
     cell_w, cell_h = (max(image.size[i] for image in images) * scale for i in (0, 1))
     cell_w = max(cell_w, min(width_of(max(columns, key=width_of, default="")), 160))
     line = TEXT + 5
@@ -83,6 +104,7 @@ def sheet(
     top = MARGIN + (line + 6 if title else 0) + (line if columns or (rows and corner) else 0)
     count = max(len(row) for row in cells)
     width = left + count * (cell_w + GAP) - GAP + MARGIN
+    title = fitted(title, max(width - MARGIN * 2, WIDEST))
     width = max(width, MARGIN * 2 + width_of(title))
     height = top + len(cells) * (cell_h + caption + GAP) - GAP + MARGIN
     paper = Pillow.new("RGB", (width, height), PAPER)

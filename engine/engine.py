@@ -179,8 +179,8 @@ class Engine:
         return Result(self, graph, outcome)
 
     def _value(self, graph: Graph, key: str, outcome: Outcome) -> Any:
-        if key in outcome.acted:
-            return outcome.acted[key]
+        if key in outcome.held:
+            return outcome.held[key]
         call = graph.calls[key]
         for failure in outcome.failures:
             if failure.label == call.label:
@@ -190,12 +190,10 @@ class Engine:
             raise DiffuscopeError(f"{call.label}: was left out, because something above it failed: {above}")
         outputs = self.cache.get(key, call.type)
         if outputs is None:
-            again = run(graph, self.cache, [key], context=Context(out=self.out), around=self.around)
+            again = run(graph, self.cache, [key], context=Context(out=self.out), around=self.around, hold=(key,))
             if again.failures:
                 raise again.failures[0]
-            outputs = again.acted.get(key) or self.cache.get(key, call.type)
-        if outputs is None:
-            raise DiffuscopeError(f"{call.label}: its value is larger than the cache; raise the cache's budget")
+            outputs = again.held[key]
         return outputs
 
     def close(self) -> None:

@@ -38,7 +38,8 @@ class Fault:
     hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        text = f"{self.where}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        return text.encode(errors="backslashreplace").decode()  # a name that is no Unicode text can be printed too
 
 
 class WorkflowError(DiffuscopeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ class Outcome:
         failures: an error for each failed call.
         skipped: labels of the calls left out because something above them failed.
         files: what was written for the user.
-        acted: key → value of each call that acted.
+        held: key → value of each call that acted, and of those that were to be held.
         seconds: wall time.
     """
 
@@ -43,15 +43,15 @@ class Outcome:
     failures: list[CallError] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    acted: dict[str, Outputs] = field(default_factory=dict)
+    held: dict[str, Outputs] = field(default_factory=dict)
     seconds: float = 0.0
 
 
 class Runner:
     """Runs the calls of one plan, one after the other, in the calling thread."""
 
-    def __init__(self, graph: Graph, cache: Cache, emit: Emit, context: Context) -> None:
-        self.graph, self.cache, self.emit, self.context = graph, cache, emit, context
+    def __init__(self, graph: Graph, cache: Cache, emit: Emit, context: Context, hold: Container[str] = ()) -> None:
+        self.graph, self.cache, self.emit, self.context, self.hold = graph, cache, emit, context, hold
         self.outcome = Outcome()
         self.live: dict[str, Outputs] = {}
         self.readers: Counter[str] = Counter()
@@ -148,9 +148,9 @@ class Runner:
             else:
                 seconds = time.perf_counter() - began
                 self.outcome.ran.append(call.label)
-                if call.type.effect:
-                    self.outcome.acted[key] = outputs
-                else:
+                if call.type.effect or key in self.hold:
+                    self.outcome.held[key] = outputs
+                if not call.type.effect:
                     self.cache.put(key, call.type, call.label, outputs, size, seconds)
                 self.live[key] = outputs
                 self.emit(Finished(call.label, call.type.name, key, False, seconds, size))
@@ -212,6 +212,7 @@ def run(
     emit: Emit = lambda event: None,
     context: Context | None = None,
     around: Around = nullcontext,
+    hold: Container[str] = (),
 ) -> Outcome:
     """Plan and run a graph.
 
@@ -222,8 +223,9 @@ def run(
         emit: is told every event, in the calling thread.
         context: what calls may ask of the run.
         around: entered once around all computing, and not at all if there is nothing to compute.
+        hold: keys whose values, if they are computed, are in the outcome, however little room the cache has.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; what was finished is kept.
     """
-    return Runner(graph, cache, emit, context or Context()).run(plan(graph, cache.has, targets), around)
+    return Runner(graph, cache, emit, context or Context(), hold).run(plan(graph, cache.has, targets), around)

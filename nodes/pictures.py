@@ -149,7 +149,9 @@ def contact_sheet(
     places = dict(images.items)
     rows = sorted({at[:-1] for at in places})
     cells = [[places.get((*row, x)) for x in range(len(across_values))] for row in rows]
-    names = [" · ".join(f"{name} {shown(values[i])}" for (name, values), i in zip(before, row, strict=True)) for row in rows]
+    names = [
+        " · ".join(f"{name} {shown(values[i])}" for (name, values), i in zip(before, row, strict=True)) for row in rows
+    ]
     return sheets.sheet(cells, [shown(value) for value in across_values], names, title, across, scale=scale)
 
 

@@ -93,7 +93,7 @@ def test_what_is_wrong_is_said_once(params: dict[str, Any], place: str, message:
 )
 def test_the_shorthand(spec: str, expected: list[Any] | None) -> None:
     if expected is None:
-        with pytest.raises(ValueError, match="never leads|expected"):
+        with pytest.raises(ValueError, match=r"never leads|expected"):
             parse_sweep(spec)
     else:
         assert parse_sweep(spec) == expected

@@ -37,7 +37,10 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
             'nodes.b.in.rigth: unknown port or param of "combine"; did you mean "right"?',
         ),
         ({"a": one("make", valeu=3)}, 'nodes.a.params.valeu: unknown param of "make"; did you mean "value"?'),
-        ({"start": START, "b": one("combine", {"left": "strat"})}, 'nodes.b.in.left: unknown name "strat"; did you mean "start"?'),
+        (
+            {"start": START, "b": one("combine", {"left": "strat"})},
+            'nodes.b.in.left: unknown name "strat"; did you mean "start"?',
+        ),
         (
             {"a": START, "p": one("parts", {"num": "a"}), "b": one("combine", {"left": "p.hole"})},
             'nodes.b.in.left: "p" has no output "hole"; did you mean "p.whole"?',
@@ -46,7 +49,10 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
             {"a": START, "p": one("parts", {"num": "a"}), "b": one("combine", {"left": "p"})},
             'nodes.b.in.left: "p" has several outputs; known: p.rest, p.whole',
         ),
-        ({"a": START, "b": one("combine", {"left": "a.value"})}, 'nodes.b.in.left: "a" has no output "value"; known: a'),
+        (
+            {"a": START, "b": one("combine", {"left": "a.value"})},
+            'nodes.b.in.left: "a" has no output "value"; known: a',
+        ),
         # links
         ({"b": one("combine")}, "nodes.b.in.left: missing: expected Num, found nothing"),
         ({"b": one("double")}, "nodes.b.params.x: missing: expected float, found nothing"),
@@ -76,7 +82,7 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
         ),
         (
             {"a": START, "s": one("strip", {"nums": "a"})},
-            "nodes.s.in.nums: expected a list of Num, got one (from \"a\"); link to every iteration of a loop: \"a.….all\"",
+            'nodes.s.in.nums: expected a list of Num, got one (from "a"); link to every iteration of a loop: "a.….all"',
         ),
         (
             {"a": START, "b": one("combine", {"left": "a.all"})},
@@ -104,7 +110,11 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
         ),
         # cycles
         (
-            {"a": one("combine", {"left": "b"}), "b": one("combine", {"left": "c"}), "c": one("combine", {"left": "a"})},
+            {
+                "a": one("combine", {"left": "b"}),
+                "b": one("combine", {"left": "c"}),
+                "c": one("combine", {"left": "a"}),
+            },
             "nodes.a: cycle: a → b → c → a; a loop is written with type repeat",
         ),
         ({"a": one("combine", {"left": "a"})}, "nodes.a: cycle: a → a; a loop is written with type repeat"),
@@ -172,8 +182,10 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
             'nodes.l.for.i: "i" shadows an outer name; rename one of them',
         ),
         (
-            {"start": START, "l": repeat(carry={"i": "start"}, next={"i": "add"},
-                                         body={"add": one("step", {"num": "start"})})},
+            {
+                "start": START,
+                "l": repeat(carry={"i": "start"}, next={"i": "add"}, body={"add": one("step", {"num": "start"})}),
+            },
             "nodes.l.carry.i: has the name of the loop variable; rename one of them",
         ),
         (
@@ -190,8 +202,14 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
             'nodes.a.in.values: an axis takes only literals; write it under "params"',
         ),
         ({"a": one("axis", name="size", values=[])}, "nodes.a.params.values: expected 1 to 100000 values, found 0"),
-        ({"a": one("axis", name="size")}, 'nodes.a.params: expected one of "values", "from" … "to", "seeds", found none'),
-        ({"a": one("axis", name="size", vals=[1], seeds=2)}, 'nodes.a.params.vals: unknown param of an axis; did you mean "values"?'),
+        (
+            {"a": one("axis", name="size")},
+            'nodes.a.params: expected one of "values", "from" … "to", "seeds", found none',
+        ),
+        (
+            {"a": one("axis", name="size", vals=[1], seeds=2)},
+            'nodes.a.params.vals: unknown param of an axis; did you mean "values"?',
+        ),
         (
             {"a": one("axis", name="size", values=[1, 2]), "b": one("axis", name="size", seeds=3)},
             'nodes.b: axis "size": expected 2 values as at nodes.a, found 3',
@@ -209,7 +227,7 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
             'nodes.s.in.gain: expected float, got str (from "a")',
         ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_one_line(faults: Faults, nodes: dict[str, Any], line: str) -> None:
     found = faults(workflow(nodes, {"steps": {"type": "int", "default": 3}}))
     assert len(found) == 1, found
@@ -222,22 +240,28 @@ def test_a_fault_is_one_line(faults: Faults, nodes: dict[str, Any], line: str) -
         ({"type": "float"}, {}, 'inputs.gain: expected a value, found none; give "default", or --set gain=…'),
         ({"type": "float", "default": "x"}, {}, "inputs.gain: expected float, found 'x'"),
         ({"type": "float", "default": 1}, {"gain": True}, "inputs.gain: expected float, found True"),
-        ({"type": "float", "default": 1}, {"gain": float("nan")}, "inputs.gain: expected JSON data with finite numbers, found nan"),
+        (
+            {"type": "float", "default": 1},
+            {"gain": float("nan")},
+            "inputs.gain: expected JSON data with finite numbers, found nan",
+        ),
         ({"type": "float", "default": 1}, {"gain": 10**400}, "inputs.gain: expected float, found 1000"),
         ({"type": "float", "default": 1}, {"gain": [1]}, "inputs.gain: expected float, found [1]"),
         ({"type": "float", "default": 1}, {"gian": 1}, 'inputs.gian: unknown input; did you mean "gain"?'),
         (
-            {"type": "float", "default": 11}, {},
+            {"type": "float", "default": 11},
+            {},
             "inputs.gain: expected less than or equal to 10, found 11.0; it is read at nodes.s.in.gain",
         ),
         (
-            {"type": "float", "default": 1}, {"gain": -1},
+            {"type": "float", "default": 1},
+            {"gain": -1},
             "inputs.gain: expected greater than or equal to 0, found -1.0; it is read at nodes.s.in.gain",
         ),
         ({"type": "string", "default": "1"}, {}, 'nodes.s.in.gain: expected float, got str (from "gain")'),
         ({"type": "bool", "default": True}, {}, 'nodes.s.in.gain: expected float, got bool (from "gain")'),
     ],
-)  # fmt: skip
+)
 def test_an_input_is_checked_against_its_type_and_against_what_reads_it(
     faults: Faults, spec: dict[str, Any], given: dict[str, Any], line: str
 ) -> None:
@@ -373,8 +397,12 @@ def test_a_workflow_error_lists_every_fault_with_the_file(engine: Engine) -> Non
             ["nodes.s.in.gain: expected less than or equal to 10, found 12.0"],
         ),
         (
-            {"a": one("axis", name="a", values=[1, 6]), "q": one("double", {"x": "a"}), "n": START,
-             "s": one("step", {"num": "n", "gain": "q"})},
+            {
+                "a": one("axis", name="a", values=[1, 6]),
+                "q": one("double", {"x": "a"}),
+                "n": START,
+                "s": one("step", {"num": "n", "gain": "q"}),
+            },
             ["nodes.s.in.gain: expected less than or equal to 10, found 12.0 @ a=6"],
         ),
         ({"r": one("read", path="none.txt")}, ["nodes.r.params.path: none.txt: no such file"]),
@@ -395,7 +423,7 @@ def test_a_workflow_error_lists_every_fault_with_the_file(engine: Engine) -> Non
             ["nodes.q: expected JSON data with finite numbers, found inf"],
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_known_while_expanding(faults: Faults, nodes: dict[str, Any], lines: list[str]) -> None:
     file = workflow(nodes)
     assert faults(file) == []
@@ -421,5 +449,5 @@ def test_bounds_must_be_known_before_the_run(faults: Faults) -> None:
 
 def test_more_calls_than_anybody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.expand.CALL_LIMIT", 16)
-    with pytest.raises(WorkflowError, match="nodes.late.body.add: expected at most 16 calls; make a loop or axis shorter"):
+    with pytest.raises(WorkflowError, match=r"nodes\.late\.body\.add: expected at most 16 calls; make a loop"):
         expand(twenty(), toys.TOYS)

@@ -26,7 +26,11 @@ def reads(expansion: Expansion, label: str, port: str = "num") -> str:
 
 
 def test_a_repeat_is_unrolled(expanded: Expand) -> None:
-    expansion = expanded(workflow({"start": START, "sample": loop(2, 5, "start"), "end": {"type": "combine", "in": {"left": "sample.x"}}}))
+    expansion = expanded(
+        workflow(
+            {"start": START, "sample": loop(2, 5, "start"), "end": {"type": "combine", "in": {"left": "sample.x"}}}
+        )
+    )
     assert labels(expansion) == ["start", "sample[2].add", "sample[3].add", "sample[4].add", "end"]
     assert reads(expansion, "sample[2].add") == "start"
     assert reads(expansion, "sample[4].add") == "sample[3].add"
@@ -37,7 +41,11 @@ def test_a_repeat_is_unrolled(expanded: Expand) -> None:
 
 def test_no_iteration_passes_through(expanded: Expand) -> None:
     for first, last in ((3, 3), (5, 2), (0, -1)):
-        nodes = {"start": START, "sample": loop(first, last, "start"), "end": {"type": "combine", "in": {"left": "sample"}}}
+        nodes = {
+            "start": START,
+            "sample": loop(first, last, "start"),
+            "end": {"type": "combine", "in": {"left": "sample"}},
+        }
         expansion = expanded(workflow(nodes))
         assert labels(expansion) == ["start", "end"]
         assert reads(expansion, "end", "left") == "start"
@@ -95,6 +103,13 @@ def test_bounds_come_from_plain_nodes(expanded: Expand, log: list[str]) -> None:
     assert log == ["first_of"]
 
 
+def test_what_a_plain_node_returns_is_copied(expanded: Expand) -> None:
+    (cell,) = expanded(workflow({"s": {"type": "shared"}})).outputs["s"][""].cells.values()
+    assert isinstance(cell, Const)
+    assert cell.value == toys.SHARED
+    assert cell.value is not toys.SHARED
+
+
 def test_a_plain_node_below_a_value_is_a_call(expanded: Expand) -> None:
     nodes = {
         "a": START,
@@ -122,7 +137,10 @@ def test_an_axis_makes_a_call_for_each_value(expanded: Expand) -> None:
     nodes = {
         "s": axis("strength", 0.5, 0.75),
         "start": START,
-        "sample": loop(0, 2, "start") | {"body": {"denoise": {"type": "step", "in": {"num": "x", "index": "i", "gain": "s"}}}, "next": {"x": "denoise"}},
+        "sample": loop(0, 2, "start") | {
+            "body": {"denoise": {"type": "step", "in": {"num": "x", "index": "i", "gain": "s"}}},
+            "next": {"x": "denoise"},
+        },
     }  # fmt: skip
     assert labels(expanded(workflow(nodes))) == [
         "start",

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 import toys
-from pydantic import Field
 
 from engine import Collected, DeclarationError, File, Registry, node, value_type
 from engine.node import NodeType, load_node_packages
@@ -61,7 +60,10 @@ def test_arguments_stay_apart_from_the_sections_that_follow() -> None:
         return a
 
     type = declare(brew)
-    assert {name: param.help for name, param in type.params.items()} == {"a": "the first: with a colon.", "b": "the second."}
+    assert {name: param.help for name, param in type.params.items()} == {
+        "a": "the first: with a colon.",
+        "b": "the second.",
+    }
     assert "Returns" not in type.help
 
 
@@ -127,7 +129,7 @@ def test_a_value_that_does_not_fit_is_named(name: str, value: Any, message: str)
 
 @pytest.mark.parametrize("data", [float("nan"), [1, [float("inf")]], {"a": {1}}, "\ud800", {"\udfff": 1}])
 def test_what_json_cannot_hold_is_no_param(data: Any) -> None:
-    with pytest.raises(ValueError, match="expected (JSON data with finite numbers|Unicode text)"):
+    with pytest.raises(ValueError, match=r"expected (JSON data with finite numbers|Unicode text)"):
         toys.TOYS["echo"].params["data"].coerce(data)
 
 

@@ -4,11 +4,13 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ import pytest
 import toys
 from toys import Num, loop, twenty, workflow
 
-from engine import CallError, DiffuscopeError, Engine, Workflow
+from engine import Cache, CallError, DiffuscopeError, Engine, Workflow, report, warn
+from engine.context import current
 from engine.events import Done, Event, Failed, Finished, Planned, Progress, Started, Warned
 
 OpenEngine = Callable[[], Engine]
@@ -49,9 +52,7 @@ def test_every_call_runs_once_and_then_never_again(engine: Engine, log: list[str
 
 
 @pytest.mark.parametrize("between", ["same engine", "another process"])
-def test_changing_the_last_5_of_20_steps_keeps_the_first_15(
-    on_disk: OpenEngine, log: list[str], between: str
-) -> None:
+def test_changing_the_last_5_of_20_steps_keeps_the_first_15(on_disk: OpenEngine, log: list[str], between: str) -> None:
     engine = on_disk()
     engine.run(twenty())
     log.clear()
@@ -199,6 +200,14 @@ def test_every_event_is_a_line_of_json(engine: Engine) -> None:
     assert lines[-1]["files"] == [str(engine.out / "number.txt")]
 
 
+def test_outside_a_call_there_is_nobody_to_tell(engine: Engine) -> None:
+    before = current()
+    listen(engine, chain("chatty"))
+    assert current() is before
+    report(0.5)
+    warn("nobody hears this")
+
+
 def test_progress_and_warnings_name_the_call(engine: Engine) -> None:
     events = listen(engine, chain("chatty"))
     progress, warned = events[4], events[5]
@@ -215,16 +224,12 @@ def test_a_call_may_ask_where_it_is(engine: Engine) -> None:
     }
     file = workflow(nodes, {"word": {"type": "string", "default": "one"}}, title="Fox")
     seen: list[Any] = []
-    registry = {**toys.TOYS}
-    store = registry["store"]
 
     def look(num: Num, name: str) -> str:
-        from engine.context import current
-
         seen.append(current())
         return name
 
-    registry["store"] = type(store)(**{**store.__dict__, "function": look, "name": "store"})
+    registry = {**toys.TOYS, "store": replace(toys.TOYS["store"], function=look)}
     result = Engine(registry, out="here").run(file, word="two")
     assert [context.coordinates for context in seen] == ["size=1", "size=2"]
     first = seen[0]
@@ -279,9 +284,9 @@ def test_a_failure_stops_only_what_depends_on_it(on_disk: OpenEngine, log: list[
 def test_asking_for_a_failed_value_raises(engine: Engine) -> None:
     result = engine.run(brittle())
     assert result["other"].cells.sum() == 8
-    with pytest.raises(CallError, match="^bad: ZeroDivisionError"):
+    with pytest.raises(CallError, match=r"^bad: ZeroDivisionError"):
         result["bad"]
-    with pytest.raises(DiffuscopeError, match="^below: was left out, because something above it failed: bad: Zero"):
+    with pytest.raises(DiffuscopeError, match=r"^below: was left out, because something above it failed: bad: Zero"):
         result["below"]
 
 
@@ -331,6 +336,22 @@ def test_ctrl_c_keeps_what_is_finished(on_disk: OpenEngine, log: list[str]) -> N
     assert (outcome.ran, outcome.cached) == (["stopping1", "combine2"], ["slow0"])
 
 
+def test_after_a_run_even_quick_calls_are_on_disk(on_disk: OpenEngine, tmp_path: Path) -> None:
+    def stored() -> int:
+        other = sqlite3.connect(tmp_path / "cache" / "index.sqlite")
+        count = other.execute("SELECT COUNT(*) FROM value").fetchone()[0]
+        other.close()
+        return int(count)
+
+    engine = on_disk()
+    engine.run(chain("combine", "combine"))
+    assert stored() == 3
+    toys.SWITCHES.add("stop")
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(chain("combine", "combine", "combine", "stopping"))
+    assert stored() == 4
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -365,8 +386,6 @@ def test_a_killed_process_resumes_where_it_was(tmp_path: Path, log: list[str]) -
     nodes: dict[str, Any] = {"start": {"type": "make"}}
     for i in range(finished + 5):
         nodes[f"n{i}"] = {"type": "slow", "in": {"num": f"n{i - 1}" if i else "start"}, "params": {"milliseconds": 20}}
-    from engine import Cache
-
     engine = Engine(toys.TOYS, Cache(folder))
     outcome = engine.run(workflow(nodes)).outcome
     engine.close()

@@ -150,9 +150,21 @@ def test_a_wrong_shape_is_one_line(data: Any, line: str) -> None:
     assert refuse(data) == [line]
 
 
+def test_a_name_that_is_no_text_can_still_be_printed() -> None:
+    with pytest.raises(WorkflowError) as caught:
+        parse_workflow(file(inputs={"\ud800": {"type": "\ud800"}}))
+    assert len(str(caught.value).encode().splitlines()) == 2
+
+
 def test_every_fault_of_shape_is_listed() -> None:
     found = refuse(file({"a": {"type": 3, "inn": {}}, "b": 3, "c": {"type": "x", "in": {"p": "a b"}}}, bogus=1))
-    assert [line.partition(":")[0] for line in found] == ["nodes.a.type", "nodes.a.inn", "nodes.b", "nodes.c.in.p", "bogus"]
+    assert [line.partition(":")[0] for line in found] == [
+        "nodes.a.type",
+        "nodes.a.inn",
+        "nodes.b",
+        "nodes.c.in.p",
+        "bogus",
+    ]
 
 
 @pytest.mark.parametrize("levels", [95, 150, 400])
@@ -175,7 +187,9 @@ def test_an_older_file_is_moved_forward(monkeypatch: pytest.MonkeyPatch) -> None
 
     old = {"diffuscope": 1, "title": "old", "steps": {"a": {"type": "make"}}}
     monkeypatch.setattr("engine.workflow.FORMAT", 3)
-    monkeypatch.setattr("engine.workflow.MIGRATIONS", {1: rename, 2: lambda data: data | {"title": data["title"] + "!"}})
+    monkeypatch.setattr(
+        "engine.workflow.MIGRATIONS", {1: rename, 2: lambda data: data | {"title": data["title"] + "!"}}
+    )
     moved = parse_workflow(old)
     assert (moved.diffuscope, moved.title, list(moved.nodes)) == (3, "old!", ["a"])
     assert moved.to_json()["diffuscope"] == 3
@@ -185,7 +199,10 @@ def test_an_older_file_is_moved_forward(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (b'{"diffuscope": 1,\n "nodes": {"a" }}', "fox.json: line 2, column 16: expected JSON: Expecting ':' delimiter"),
+        (
+            b'{"diffuscope": 1,\n "nodes": {"a" }}',
+            "fox.json: line 2, column 16: expected JSON: Expecting ':' delimiter",
+        ),
         (b"", "fox.json: line 1, column 1: expected JSON: Expecting value"),
         (b"\xff\xfe\x00", "fox.json: (file): expected UTF-8 text, found other bytes"),
         (b"\x89PNG\r\n", "fox.json: (file): expected UTF-8 text, found other bytes"),

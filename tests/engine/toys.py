@@ -125,6 +125,15 @@ def divide(a: float, b: float) -> float:
     return a / b
 
 
+SHARED = [1, 2]
+
+
+@node(registry=TOYS)
+def shared() -> list[int]:
+    """A list that its author goes on using."""
+    return SHARED
+
+
 # ── nodes ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
