@@ -15,6 +15,7 @@ from engine.errors import DiffuscopeError, Fault, WorkflowError, suggest
 from engine.events import Emit, Event
 from engine.expand import Link, Swept, expand
 from engine.keys import Graph, build_graph
+from engine.names import split
 from engine.node import NodeType, load_node_packages
 from engine.plan import Plan, plan
 from engine.run import Around, Outcome, run
@@ -28,7 +29,10 @@ def silent(event: Event) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What a workflow gave: `result["image"]`, `result["sample.latent"]`; a swept value is a `Collected`."""
+    """What a workflow gave: `result["image"]`, `result["sample.latent"]`.
+
+    A swept value is a `Collected`, and so is `result["sample.latent.all"]`, whose axis is the loop.
+    """
 
     engine: Engine
     graph: Graph
@@ -53,7 +57,7 @@ class Result:
 
     def find(self, reference: str) -> Swept:
         """What a reference to a top-level node stands for."""
-        name, _, output = reference.partition(".")
+        name, output, every = split(reference)
         outputs = self.graph.expansion.outputs.get(name)
         if outputs is None:
             raise KeyError(f'no node "{name}"; {suggest(name, self.graph.expansion.outputs)}')
@@ -61,7 +65,11 @@ class Result:
             if output or len(outputs) != 1:
                 raise KeyError(f'"{name}" has no output "{output}"; {suggest(output, outputs)}')
             output = next(iter(outputs))
-        return outputs[output]
+        if not every:
+            return outputs[output]
+        if name not in self.graph.expansion.every:
+            raise KeyError(f'"{reference}": only a repeat has ".all"')
+        return self.graph.expansion.every[name](output)
 
     def key(self, reference: str) -> str:
         """The key of an unswept top-level value."""

@@ -136,12 +136,14 @@ class Expansion:
     Attributes:
         calls: each after those it links to.
         outputs: for each top-level node and output its swept value.
+        every: for each top-level repeat, carried name → its values in all iterations.
         axes: name → values of every axis.
         targets: indexes of the calls that are asked for: of nodes that act, and of nodes that no other refers to.
     """
 
     calls: list[Call]
     outputs: dict[str, dict[str, Swept]]
+    every: dict[str, Callable[[str], Swept]]
     axes: dict[str, list[Any]]
     targets: list[int]
 
@@ -446,7 +448,8 @@ def expand(
     if expander.faults:
         raise WorkflowError(list(expander.faults), workflow.name)
     outputs = {name: bundle.outputs for name, bundle in top.names.items()}
-    return Expansion(expander.calls, outputs, expander.axes, list(expander.targets))
+    every = {name: bundle.every for name, bundle in top.names.items() if bundle.every is not None}
+    return Expansion(expander.calls, outputs, every, expander.axes, list(expander.targets))
 
 
 def read_nodes(nodes: Mapping[str, Node | Repeat], carried: Iterable[str] = ()) -> Iterator[int]:

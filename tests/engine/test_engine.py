@@ -34,6 +34,17 @@ def test_a_value_by_its_name(engine: Engine) -> None:
         result.key("d")
 
 
+def test_every_iteration_of_a_loop(engine: Engine) -> None:
+    result = engine.run(workflow({"a": {"type": "make", "params": {"value": 1.0}}, "l": loop(0, 3, "a")}))
+    every = result["l.x.all"]
+    assert [name for name, _ in every.axes] == ["l.i"]
+    assert len(every.values) == 4
+    assert every.values[0] == result["a"]
+    assert every.values[-1] == result["l.x"]
+    with pytest.raises(KeyError, match='only a repeat has ".all"'):
+        result["a.all"]
+
+
 def test_a_value_that_was_not_wanted_is_computed_when_asked_for(engine: Engine, log: list[str]) -> None:
     file = workflow({"a": {"type": "make"}, "b": {"type": "grid", "in": {"num": "a"}}})
     result = engine.run(file, only="a")
