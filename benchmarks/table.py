@@ -29,7 +29,9 @@ def best(function: Callable[[], object], times: int = 3) -> float:
     return min(seconds(function) for _ in range(times))
 
 
-def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], times: int = 7) -> tuple[float, float, float]:
+def side_by_side(
+    ours: Callable[[], object], theirs: Callable[[], object], times: int = 7
+) -> tuple[float, float, float]:
     """Turn by turn: median seconds of each, and the median of the ratios ours / theirs."""
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(times)]
     return (

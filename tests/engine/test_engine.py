@@ -41,7 +41,7 @@ def test_every_iteration_of_a_loop(engine: Engine) -> None:
     assert len(every.values) == 4
     assert every.values[0] == result["a"]
     assert every.values[-1] == result["l.x"]
-    with pytest.raises(KeyError, match='only a repeat has ".all"'):
+    with pytest.raises(KeyError, match=r'only a repeat has ".all"'):
         result["a.all"]
 
 
