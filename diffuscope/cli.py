@@ -218,7 +218,7 @@ def watching(events: Path | None) -> Iterator[Any]:
                 sink = sys.stdout if str(events) == "-" else stack.enter_context(events.open("w", encoding="utf-8"))
             except OSError as error:
                 raise StorageError(f"{events}: cannot be written: {error.strerror or error}") from None
-        progress = stack.enter_context(Progress(*columns, console=err, transient=True))
+        progress = stack.enter_context(Progress(*columns, console=err, transient=True, disable=not err.is_terminal))
         task = progress.add_task("planning", total=None)
 
         def write(event: Event) -> None:

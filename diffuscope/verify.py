@@ -32,7 +32,7 @@ def read_recipe(picture: Path) -> dict[str, Any]:
         recipe = json.loads(text) if text else None
     except ValueError:
         recipe = None
-    if not isinstance(recipe, dict) or not isinstance(recipe.get("keys"), dict):
+    if not isinstance(recipe, dict) or not all(isinstance(recipe.get(part), dict) for part in ("workflow", "keys")):
         hint = "was it edited, or sent through a service that strips it?"
         raise WorkflowError([Fault("(picture)", "carries no workflow", hint)], picture.name)
     return recipe

@@ -6,6 +6,7 @@ asks for it, so a run that has nothing to compute does not pay for torch.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -118,9 +119,10 @@ def use(choose: Callable[[], Runtime], exact: bool = False) -> Iterator[None]:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Deterministic algorithms only."""
+    """Deterministic algorithms only; cuBLAS has them if this is in the environment before its first call."""
     import torch
 
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:

@@ -16,7 +16,7 @@ from diffusion.image import Image
 PAPER, INK, FAINT = (255, 255, 255), (34, 38, 46), (120, 126, 138)
 GAP, MARGIN = 6, 14
 TEXT = 15
-LIKE = {"×": "x", "−": "-", "–": "-", "—": "-", "→": ">", "‘": "'", "’": "'", "“": '"', "”": '"'}
+LIKE = {"×": "x", "−": "-", "–": "-", "—": "-", "→": ">"}
 """What is drawn for a character where the typeface has none."""
 WIDEST = 640
 """Pixels that a title may take where the pictures below it take less; a row heading has half."""
@@ -134,7 +134,7 @@ def sheet(
 
 def wrap(images: Sequence[Image], captions: Sequence[str], columns: int = 0, title: str = "", scale: int = 0) -> Image:
     """Pictures one after the other in a near-square grid, each with its caption; `columns` 0 chooses their number."""
-    columns = columns or math.ceil(math.sqrt(len(images) * 1.4))
+    columns = columns or max(math.ceil(math.sqrt(len(images) * 1.4)), 1)
     starts = range(0, len(images), columns)
     cells = [list(images[i : i + columns]) for i in starts]
     return sheet(cells, title=title, captions=[list(captions[i : i + columns]) for i in starts], scale=scale)

@@ -16,14 +16,10 @@ from engine.types import Encoded
 
 
 def statistics(tensor: Tensor) -> dict[str, Any]:
-    """Shape, range, mean and spread of a tensor, as JSON."""
-    return {
-        "shape": list(tensor.shape),
-        "min": round(float(tensor.min()), 5),
-        "max": round(float(tensor.max()), 5),
-        "mean": round(float(tensor.mean()), 5),
-        "std": round(float(tensor.std()), 5),
-    }
+    """Shape, range, mean and spread of a tensor, as JSON; null stands for what is no finite number."""
+    found = {"min": tensor.min(), "max": tensor.max(), "mean": tensor.mean(), "std": tensor.std(correction=0)}
+    rounded = {name: round(float(x), 5) if x.isfinite() else None for name, x in found.items()}
+    return {"shape": list(tensor.shape), **rounded}
 
 
 def size(*tensors: Tensor | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import suggest
@@ -16,14 +17,29 @@ MODEL_PARTS = (
 """The files of a checkpoint folder that decide what it computes."""
 
 
+def expanded(text: str) -> Path:
+    """What is written as a path; `~` stands for the home folder, where there is one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # of a user who is not known here
+        return Path(text)
+
+
+@lru_cache
+def shipped(package: str) -> tuple[Path, ...]:
+    """Where a folder of data files that ships with Diffuscope is."""
+    spec = importlib.util.find_spec(package)
+    return tuple(Path(place) for place in (spec.submodule_search_locations or ())) if spec else ()
+
+
 def find_file(text: str, folder: Path) -> Path:
-    """A file by its path: absolute, beside the workflow, or in the working directory.
+    """A file by its path: absolute, beside the workflow, in the working directory, or beside the shipped workflows.
 
     Raises:
         FileNotFoundError: it is in none of these places.
     """
-    path = Path(text).expanduser()
-    for candidate in (folder / path, path):
+    path = expanded(text)
+    for candidate in (folder / path, path, *(place / path for place in shipped("workflows"))):
         if candidate.is_file():
             return candidate.resolve()
     near = {p.name for place in (folder / path.parent, path.parent) if place.is_dir() for p in place.iterdir()}
@@ -33,9 +49,8 @@ def find_file(text: str, folder: Path) -> Path:
 
 def model_folders() -> list[Path]:
     """Where models are looked for: each folder of DIFFUSCOPE_MODELS, then the one that ships with the project."""
-    given = [Path(p).expanduser() for p in os.environ.get("DIFFUSCOPE_MODELS", "").split(os.pathsep) if p]
-    spec = importlib.util.find_spec("models")
-    return given + [Path(p) for p in (spec.submodule_search_locations or ())] if spec else given
+    given = [expanded(p) for p in os.environ.get("DIFFUSCOPE_MODELS", "").split(os.pathsep) if p]
+    return [*given, *shipped("models")]
 
 
 def known_models() -> dict[str, Path]:
@@ -61,7 +76,7 @@ def find_model(text: str, folder: Path) -> Path:
     name = DEFAULT_MODEL if text == "default" else text
     if name in models:
         return models[name].resolve()
-    path = Path(text).expanduser()
+    path = expanded(text)
     for candidate in (folder / path, path):
         if (candidate / "model_index.json").is_file():
             return candidate.resolve()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from engine import Collected, File, node, saved
+from engine import Collected, File, StorageError, node, saved
 from engine.context import current
 from nodes.paths import find_file
 from nodes.stages import image as stage
@@ -180,22 +180,37 @@ def save_image(image: Image, name: str = "") -> str:
     info = PngInfo()
     info.add_itxt(MARK, json.dumps(about, ensure_ascii=True, separators=(",", ":")))
     stem = " ".join(part for part in (name or context.title, context.coordinates) if part)
-    path = free_path(context.out, re.sub(r"[^\w .,=+-]+", "_", stem).strip(". ")[:120] or "picture")
     try:
-        with path.open("xb") as file:
-            image.to_pillow().save(file, format="PNG", pnginfo=info)
+        path = claim(context.out, file_name(stem) or "picture")
+        try:
+            image.to_pillow().save(path, format="PNG", pnginfo=info)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        path.unlink(missing_ok=True)
-        raise OSError(
-            f"{path}: cannot be written: {error.strerror or error}; choose another folder with --out"
-        ) from None
+        reason = error.strerror or error
+        raise StorageError(f"{context.out}: cannot be written: {reason}; choose another folder with --out") from None
     saved(path)
     return str(path)
 
 
-def free_path(folder: Path, stem: str) -> Path:
-    """`stem-0001.png` with the first number that follows all others."""
+def file_name(text: str) -> str:
+    """As much of a text as may be part of a file's name anywhere."""
+    plain = re.sub(r"[^\w .,=+-]+", "_", text)
+    return plain.encode()[:120].decode(errors="ignore").strip(". ")
+
+
+def claim(folder: Path, stem: str) -> Path:
+    """An empty `stem-0001.png` of our own, with the first number that follows all others."""
     folder.mkdir(parents=True, exist_ok=True)
     pattern = re.compile(re.escape(stem) + r"-(\d+)\.png")
     taken = [int(found[1]) for path in folder.iterdir() if (found := pattern.fullmatch(path.name))]
-    return folder / f"{stem}-{max(taken, default=0) + 1:04d}.png"
+    number = max(taken, default=0) + 1
+    while True:
+        path = folder / f"{stem}-{number:04d}.png"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:  # another run has taken it in the meantime
+            number += 1
+        else:
+            return path

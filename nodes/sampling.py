@@ -50,7 +50,7 @@ def noise(
     size = []
     for name, pixels, latent in (("width", width, own[0]), ("height", height, own[1])):
         if pixels % factor:
-            near = f"{max(pixels // factor, 1) * factor} or {(pixels // factor + 1) * factor}"
+            near = " or ".join(str(n * factor) for n in (pixels // factor, pixels // factor + 1) if n)
             raise ValueError(
                 f"{name}: expected a multiple of {factor}, which the VAE needs, found {pixels}; try {near}"
             )
@@ -136,8 +136,10 @@ def denoise_step(
         sampler: the rule by which the step is taken.
         eta: for ddim, the share of fresh noise: 0 none, 1 as much as ddpm.
     """
-    denoiser = prediction.Denoiser(unet.load(), unet.training)
-    steered = guidance.guided(denoiser, positive.states, None if negative is None else negative.states, guidance_scale)
+    network = unet.load()
+    weight = next(network.parameters())  # the denoiser runs where the states are
+    states, against = positive.states.to(weight), None if negative is None else negative.states.to(weight)
+    steered = guidance.guided(prediction.Denoiser(network, unet.training), states, against, guidance_scale)
     estimates: list[Tensor] = []
 
     def denoise(x: Tensor, sigma: float) -> Tensor:

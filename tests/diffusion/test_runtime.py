@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -118,10 +119,12 @@ def test_the_runtime_before_comes_back_after_an_error() -> None:
     assert runtime.current().dtype is torch.float32
 
 
-def test_exact_asks_for_deterministic_algorithms_and_takes_it_back() -> None:
+def test_exact_asks_for_deterministic_algorithms_and_takes_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     with use(make_runtime, exact=True):
         runtime.current()
         assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"  # torch refuses to go on with CUDA without it
     assert not torch.are_deterministic_algorithms_enabled()
     with use(make_runtime):
         runtime.current()

@@ -51,7 +51,9 @@ def test_a_long_word_is_split_into_pieces(tokenizer: CLIPTokenizer) -> None:
     assert tokens.pieces[1:8] == ("b", "o", "z", "u", "m", "a", "n</w>")
 
 
-@pytest.mark.parametrize("text", ["", "a cat face", "Füchse, 12 of them!", "🦊 on ice", " spaces \n and\tlines ", "it's"])
+@pytest.mark.parametrize(
+    "text", ["", "a cat face", "Füchse, 12 of them!", "🦊 on ice", " spaces \n and\tlines ", "it's"]
+)
 def test_ids_are_those_of_transformers(tokenizer: CLIPTokenizer, text: str) -> None:
     padded = tokenizer(text, padding="max_length", truncation=True, max_length=77)
     assert tokenize(tokenizer, text).ids == tuple(padded["input_ids"])

@@ -1,0 +1,176 @@
+"""What all nodes and value types promise: light to declare, explained, stored and described without loss."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffusion.image import Image, Mask
+from diffusion.latent import Estimate, Latent
+from diffusion.noise import Noise
+from diffusion.samplers import SAMPLERS
+from diffusion.schedules import SPACINGS, Schedule
+from diffusion.text import Conditioning, Tokens
+from engine import REGISTRY, load_node_packages
+from engine.cache import decode, encode
+from engine.types import VALUE_TYPES
+from nodes import sampling
+
+WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
+load_node_packages()
+NODES = {name: type for name, type in REGISTRY.items() if type.function.__module__.startswith("nodes.")}
+
+G = torch.Generator().manual_seed(0)
+A, B, C = (torch.randn(1, 4, 3, 5, generator=G) for _ in range(3))
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+
+VALUES = {
+    "tokens": Tokens("a 🦊", (1, 2, 0), ("a", "b", "<end>"), (1.0, 0.1, 1.3), "cut \n off"),
+    "conditioning": Conditioning(torch.randn(1, 77, 16, generator=G), torch.randn(1, 16, generator=G)),
+    "noise": Noise(2**63 - 1, (4, 8, 16)),
+    "schedule": Schedule((14.614641229, 0.1 + 0.2, 0.0291), "v_prediction"),
+    "latent": Latent(A, 0.1 + 0.2),
+    "latent of a multistep sampler": Latent(A, 3.0, (Estimate(B, 4.0, "epsilon"), Estimate(C, 3.5, "sample")), B),
+    "latent in strange memory": Latent(A.transpose(2, 3)[..., ::2], 0.0),
+    "latent gone wrong": Latent(torch.full((1, 4, 2, 2), float("nan")), 1.0),
+    "image": Image(PIXELS[..., :3]),
+    "image with alpha": Image(PIXELS),
+    "mask": Mask(PIXELS[..., 0]),
+}
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are equal, arrays and tensors bit by bit."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a.nan_to_num(9e9), b.nan_to_num(9e9))
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    if is_dataclass(a):
+        return all(same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
+
+
+def codec_of(value: Any) -> Any:
+    """The codec under which a value is declared."""
+    return VALUE_TYPES[type(value).__name__].spec.codec
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_a_value_comes_back_from_storage_as_it_was(value: Any) -> None:
+    codec = codec_of(value)
+    node = next(type for type in NODES.values() if type.outputs.get("") and type.outputs[""].kind == codec_name(value))
+    _, data = encode(node, {"": value})
+    back = decode(data, arrays=bool(codec.encode(value).arrays))[""]
+    assert same(back, value)
+    json.dumps(codec.encode(value).meta, allow_nan=False)
+
+
+def codec_name(value: Any) -> str:
+    """The name of a value's type."""
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_a_value_is_described_as_json(value: Any) -> None:
+    described = codec_of(value).describe(value)
+    assert json.loads(json.dumps(described, allow_nan=False)) == described
+    assert described
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_a_value_knows_its_bytes(value: Any) -> None:
+    arrays = codec_of(value).encode(value).arrays.values()
+    held = sum(array.nbytes for array in arrays)
+    assert codec_of(value).nbytes(value) == held if held else codec_of(value).nbytes(value) > 0
+
+
+def test_what_comes_back_shares_no_memory_with_the_store() -> None:
+    codec = codec_of(VALUES["latent"])
+    encoded = codec.encode(VALUES["latent"])
+    codec.decode(encoded).samples.zero_()
+    assert torch.equal(A, torch.from_numpy(encoded.arrays["samples"])) and A.abs().sum() > 0
+
+
+@given(sigmas=st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=30, unique=True))
+@settings(max_examples=30, deadline=None)
+def test_schedules_lose_no_digit(sigmas: list[float]) -> None:
+    value = Schedule(tuple(sorted(sigmas, reverse=True)))
+    meta = json.loads(json.dumps(codec_of(value).encode(value).meta))
+    assert Schedule(tuple(meta["sigmas"]), meta["prediction_type"]) == value
+
+
+def test_tokens_are_described_without_padding() -> None:
+    value = Tokens("a b", (9, 1, 2, 8, 8, 8), ("<s>", "a", "b", "<e>", "<e>", "<e>"), (1.0,) * 6)
+    assert codec_of(value).describe(value)["pieces"] == ["<s>", "a", "b", "<e>"]
+
+
+# ── declarations ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+HEAVY = ("torch", "numpy", "PIL", "transformers", "safetensors", "diffusers")
+
+
+def test_declaring_all_nodes_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, json; from engine import load_node_packages; registry = load_node_packages();"
+        "[type.schema() for type in registry.values()];"
+        f"print(json.dumps([len(registry), [name for name in {HEAVY} if name in sys.modules]]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, imported = json.loads(done.stdout)
+    assert imported == []
+    assert count == len(REGISTRY)
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_every_argument_is_explained(name: str) -> None:
+    type = NODES[name]
+    assert type.summary.endswith((".", ". "))
+    silent = [argument.name for argument in (*type.params.values(), *type.ports.values()) if not argument.help]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_every_default_is_within_its_own_range(name: str) -> None:
+    assert NODES[name].defaults.keys() == {param.name for param in NODES[name].params.values() if not param.required}
+
+
+def test_the_nodes_that_the_workflows_need_are_there() -> None:
+    wanted = {
+        "load_checkpoint", "tokenize", "encode", "noise", "schedule", "first_step", "start", "denoise_step",
+        "vae_encode", "vae_decode", "load_image", "save_image", "film_strip", "contact_sheet", "blend_mask",
+    }  # fmt: skip
+    assert wanted <= set(NODES)
+
+
+def test_only_saving_acts_and_handles_are_never_stored() -> None:
+    assert [name for name, type in NODES.items() if type.effect] == ["save_image"]
+    assert [name for name, type in NODES.items() if not type.stored] == ["load_checkpoint", "save_image"]
+    assert [name for name, type in NODES.items() if type.plain] == ["first_step"]
+
+
+def test_choices_are_those_that_exist() -> None:
+    assert get_args(sampling.Sampler) == tuple(SAMPLERS)
+    assert get_args(sampling.Spacing) == ("default", *SPACINGS)
+
+
+def test_the_comparison_of_samplers_compares_all() -> None:
+    workflow = json.loads((WORKFLOWS / "steps_and_samplers.json").read_text())
+    assert workflow["nodes"]["sampler"]["params"]["values"] == list(SAMPLERS)
+    for file in WORKFLOWS.glob("*.json"):
+        inputs = json.loads(file.read_text())["inputs"]
+        if "sampler" in inputs:
+            assert inputs["sampler"]["description"] == ", ".join(list(SAMPLERS)[:-1]) + f" or {list(SAMPLERS)[-1]}"

@@ -1,0 +1,255 @@
+"""The shipped workflows: without fault, explained, and running from words to pictures on the tiny model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image as Pillow
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from diffuscope import Engine, Result, Workflow, load_workflow, parse_workflow, save_workflow
+from diffusion.samplers import SAMPLERS
+from engine.expand import expand
+
+WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+FILES = sorted(WORKFLOWS.glob("*.json"))
+NAMES = [file.stem for file in FILES]
+Run = Callable[..., Result]
+
+
+def data_of(name: str) -> dict[str, Any]:
+    """A shipped workflow as JSON."""
+    return dict(json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A picture of 20 × 16 and a mask of its right half, as inputs."""
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+    Pillow.fromarray(pixels).save(tmp_path / "picture.png")
+    mask = np.zeros((16, 20), dtype=np.uint8)
+    mask[:, 10:] = 255
+    Pillow.fromarray(mask).save(tmp_path / "mask.png")
+    return {"picture": str(tmp_path / "picture.png"), "mask_picture": str(tmp_path / "mask.png")}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """On the CPU, with a cache in memory."""
+    return Engine(device="cpu", out=tmp_path / "out")
+
+
+@pytest.fixture
+def run(engine: Engine, tiny_model: Path, pictures: dict[str, str]) -> Run:
+    """Run a shipped workflow on the tiny model, with some params of its nodes changed."""
+
+    def go(name: str, params: dict[str, Any] | None = None, **inputs: Any) -> Result:
+        data = data_of(name)
+        data["nodes"]["model"]["params"]["path"] = str(tiny_model)
+        for node, changed in (params or {}).items():
+            data["nodes"][node]["params"] = changed
+        given = {name: value for name, value in pictures.items() if name in data["inputs"]}
+        result = engine.run(parse_workflow(data, name), **given | inputs)
+        assert result.outcome.failures == []
+        return result
+
+    return go
+
+
+# ── as files ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_these_ship() -> None:
+    six = {
+        "text_to_image", "image_to_image", "inpaint", "denoising_film", "strength_sweep", "steps_and_samplers"
+    }  # fmt: skip
+    assert six <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_has_no_faults(name: str) -> None:
+    assert Engine().check(load_workflow(WORKFLOWS / f"{name}.json")) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_explains_itself(name: str) -> None:
+    workflow = load_workflow(WORKFLOWS / f"{name}.json")
+    assert workflow.title and workflow.description
+    assert all(spec.description and spec.default is not None for spec in workflow.inputs.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reading_and_writing_loses_nothing(name: str, tmp_path: Path) -> None:
+    workflow = load_workflow(WORKFLOWS / f"{name}.json")
+    save_workflow(workflow, tmp_path / "again.json")
+    again = load_workflow(tmp_path / "again.json")
+    assert again.to_json() == workflow.to_json()
+    assert {key: value for key, value in data_of(name).items() if value} == again.to_json()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_words_mean_the_same_everywhere(name: str) -> None:
+    inputs, spine = data_of(name)["inputs"], data_of("text_to_image")["inputs"]
+    shared = {key for key in inputs.keys() & spine.keys() if key != "prompt"}
+    assert {key: inputs[key] for key in shared} == {key: spine[key] for key in shared}
+
+
+# ── as pictures ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def saved(result: Result) -> Pillow.Image:
+    """The one picture that a run has written."""
+    (file,) = result.outcome.files
+    assert file.parent.name == "out"
+    with Pillow.open(file) as picture:
+        picture.load()
+        return picture.copy()
+
+
+def test_text_to_image(run: Run) -> None:
+    result = run("text_to_image", steps=3)
+    assert saved(result).size == (16, 16)
+    assert sum(".denoise" in label for label in result.outcome.ran) == 3
+    assert np.array_equal(np.asarray(saved(run("text_to_image", steps=3))), result["image"].pixels)
+
+
+def test_text_to_image_in_another_size_and_without_guidance(run: Run) -> None:
+    assert saved(run("text_to_image", steps=1, width=20, height=12, guidance_scale=1.0)).size == (20, 12)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_text_to_image_by_every_sampler(run: Run, sampler: str) -> None:
+    assert saved(run("text_to_image", steps=2, sampler=sampler)).size == (16, 16)
+
+
+def test_image_to_image(run: Run) -> None:
+    result = run("image_to_image", steps=4, strength=0.5)
+    assert saved(result).size == (20, 16)
+    assert [label for label in result.outcome.ran if ".denoise" in label] == ["sample[2].denoise", "sample[3].denoise"]
+
+
+def test_image_to_image_without_strength_gives_the_picture_back(run: Run) -> None:
+    result = run("image_to_image", steps=4, strength=0.0)
+    assert not any(".denoise" in label for label in result.outcome.ran)
+    assert torch.equal(result["sample.latent"].samples, result["clean"].samples)
+
+
+def test_inpaint_keeps_what_is_black(run: Run) -> None:
+    result = run("inpaint", steps=4)
+    assert saved(result).size == (20, 16)
+    made, known = result["sample.latent"].samples, result["known"].samples
+    noise, left = result["noise"].draw(0), result["sample.latent"].sigma
+    assert torch.allclose(made[..., :5], (known + left * noise)[..., :5], atol=1e-6)
+    assert not torch.allclose(made[..., 5:], known[..., 5:], atol=0.1)
+    assert [label for label in result.outcome.ran if "sample[0]" in label] == ["sample[0].denoise", "sample[0].blend"]
+
+
+def test_denoising_film(run: Run) -> None:
+    result = run("denoising_film", steps=3)
+    assert len([label for label in result.outcome.ran if label.startswith("frames @ sample.i=")]) == 4
+    assert len([label for label in result.outcome.ran if label.startswith("estimates @ sample.i=")]) == 4
+    film = saved(result)
+    assert film.width > 4 * 112 and film.height > 2 * 112
+
+
+def test_strength_sweep(run: Run) -> None:
+    strengths = [0.25, 0.5, 1.0]
+    result = run("strength_sweep", {"strength": {"name": "strength", "values": strengths}}, steps=4)
+    assert sum(".denoise" in label for label in result.outcome.ran) == 1 + 2 + 4
+    assert [label for label in result.outcome.ran if label.startswith("clean")] == ["clean"]
+    assert result["image"].axes == [("strength", strengths)]
+    assert saved(result).width > 2 * 112
+
+
+def test_the_strengths_that_ship_run_from_60_to_99_percent() -> None:
+    data = data_of("strength_sweep")
+    nodes = {"strength": data["nodes"]["strength"], "first": {"type": "first_step", "in": {"strength": "strength"},
+                                                              "params": {"steps": 20}}}  # fmt: skip
+    workflow = parse_workflow({"diffuscope": 1, "nodes": nodes})
+    expansion = expand(workflow, Engine().registry)
+    assert expansion.axes["strength"][0] == 0.6 and expansion.axes["strength"][-1] == 0.99
+    assert len(expansion.axes["strength"]) == 14
+
+
+def test_steps_and_samplers(run: Run) -> None:
+    axes = {"steps": {"name": "steps", "values": [1, 2]}, "sampler": {"name": "sampler", "values": ["ddim", "heun"]}}
+    result = run("steps_and_samplers", axes)
+    assert sum(".denoise" in label for label in result.outcome.ran) == 2 * (1 + 2)
+    assert result["image"].axes == [("steps", [1, 2]), ("sampler", ["ddim", "heun"])]
+    assert saved(result).height > 2 * 112
+
+
+@pytest.mark.slow
+def test_steps_and_samplers_in_full(run: Run) -> None:
+    result = run("steps_and_samplers")
+    assert len(result["image"].values) == 5 * 7
+    assert all(np.ptp(image.pixels) > 0 for image in result["image"].values)
+
+
+# ── what a change costs ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def two_repeats(tiny_model: Path) -> Workflow:
+    """Text to image in 20 steps, of which the last five have a guidance of their own."""
+    data = data_of("text_to_image")
+    data["nodes"]["model"]["params"]["path"] = str(tiny_model)
+    data["inputs"]["late_guidance"] = {"type": "float", "default": 4.0}
+    late = json.loads(json.dumps(data["nodes"]["sample"]))
+    data["nodes"]["sample"]["for"] = {"i": [0, 15]}
+    late["for"], late["carry"] = {"i": [15, "steps"]}, {"latent": "sample.latent"}
+    late["body"]["denoise"]["in"]["guidance_scale"] = "late_guidance"
+    data["nodes"]["late"] = late
+    data["nodes"]["image"]["in"]["latent"] = "late.latent"
+    return parse_workflow(data, "two repeats")
+
+
+def test_another_guidance_of_the_last_5_of_20_steps_takes_15_from_the_cache(engine: Engine, tiny_model: Path) -> None:
+    workflow = two_repeats(tiny_model)
+    first = engine.run(workflow)
+    assert sum(".denoise" in label for label in first.outcome.ran) == 20
+    again = engine.run(workflow, late_guidance=2.0)
+    late = [f"late[{i}].denoise" for i in range(15, 20)]
+    assert again.outcome.ran == [*late, "image", "save"]
+    assert set(again.outcome.cached) == {"model", "schedule", "positive", "negative", "noise", "sample[14].denoise"}
+    assert not np.array_equal(again["image"].pixels, first["image"].pixels)
+    back = engine.run(workflow, late_guidance=4.0)
+    assert back.outcome.ran == ["save"]
+
+
+def test_two_repeats_are_one_loop_cut_in_two(engine: Engine, run: Run, tiny_model: Path) -> None:
+    engine.run(two_repeats(tiny_model))
+    assert run("text_to_image").outcome.ran == ["save"]
+
+
+# ── against diffusers ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers under numpy 2
+@pytest.mark.parametrize(("sampler", "scheduler"), [("ddim", DDIMScheduler), ("plms", PNDMScheduler)])
+def test_the_picture_is_that_of_diffusers_pipeline(run: Run, tiny_model: Path, sampler: str, scheduler: Any) -> None:
+    options = {"clip_sample": False} if scheduler is DDIMScheduler else {}
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL.from_pretrained(
+            tiny_model / "vae", down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2
+        ),
+        text_encoder=CLIPTextModel.from_pretrained(tiny_model / "text_encoder"),
+        tokenizer=CLIPTokenizer.from_pretrained(tiny_model / "tokenizer"),
+        unet=UNet2DConditionModel.from_pretrained(tiny_model / "unet"),
+        scheduler=scheduler.from_pretrained(tiny_model / "scheduler", **options),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipeline.set_progress_bar_config(disable=True)
+    expected = pipeline(
+        "a cat face", negative_prompt="", num_inference_steps=20, guidance_scale=4.0, height=16, width=16,
+        generator=torch.Generator("cpu").manual_seed(42),
+    ).images[0]  # fmt: skip
+    made = run("text_to_image", sampler=sampler)["image"].pixels
+    difference = np.abs(np.asarray(expected, dtype=np.int16) - made.astype(np.int16)).max()
+    assert difference <= 2
