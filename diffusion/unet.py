@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diffusion.blocks import ConfigBase, Downsample, ResnetBlock, Upsample, attend, split_heads
+from diffusion.blocks import ConfigBase, ConfigError, Downsample, ResnetBlock, Upsample, attend, split_heads
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ class UNetConfig(ConfigBase):
         "time_embedding_type": ("positional",), "conv_in_kernel": (3,), "conv_out_kernel": (3,),
         "attention_type": ("default",), "dropout": (0, 0.0),
     }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for where, known in (
+            ("down_block_types", ("DownBlock2D", "CrossAttnDownBlock2D")),
+            ("up_block_types", ("UpBlock2D", "CrossAttnUpBlock2D")),
+        ):
+            unknown = [kind for kind in getattr(self, where) if kind not in known]
+            if unknown:
+                raise ConfigError(f"config.json: {where}: expected {' or '.join(known)}, found {unknown[0]}")
 
     def heads(self, level: int) -> int:
         """The number of attention heads at a level, 0 the largest."""

@@ -123,6 +123,11 @@ def test_an_unbuilt_variant_is_refused_by_name() -> None:
         UNetConfig.from_dict(SMALL_UNET | {"addition_embed_type": "text_time"})
 
 
+def test_an_unbuilt_block_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"down_block_types.*AttnDownBlock2D"):
+        UNetConfig.from_dict(SMALL_UNET | {"down_block_types": ["AttnDownBlock2D"] * 3})
+
+
 def test_config_round_trip() -> None:
     config = UNetConfig.from_dict(SMALL_UNET)
     assert UNetConfig.from_dict(config.to_dict()) == config
