@@ -34,7 +34,10 @@ CONCEPTS = {  # the word in captions → the icon's name, the same in both sets
     "crown": "crown", "guitar": "guitar", "key": "key", "balloon": "balloon", "robot": "robot",
 }  # fmt: skip
 
-FACES = "cat dog lion tiger fox panda bear rabbit frog monkey pig horse unicorn robot".split()
+FACES = {
+    "cat", "dog", "lion", "tiger", "fox", "panda", "bear", "rabbit", "frog", "monkey", "pig", "horse", "unicorn",
+    "robot",
+}  # fmt: skip
 
 
 def names_of(concept: str) -> list[str]:
@@ -55,14 +58,14 @@ class Art:
 def fetch() -> Path:
     """Install the pinned npm packages under `work/npm` where they are missing; returns the folder they are in."""
     modules = WORK / "npm" / "node_modules"
-    missing = [f"{name}@{version}" for name, version in PACKAGES.items() if installed_version(modules / name) != version]
+    missing = [f"{name}@{pin}" for name, pin in PACKAGES.items() if installed_version(modules / name) != pin]
     if missing:
         npm = shutil.which("npm")
         if npm is None:
             raise RuntimeError(f"the artwork comes from npm packages: install npm, or unpack {missing} in {modules}")
         (WORK / "npm").mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(WORK / "npm"), *missing]
-        subprocess.run(command, check=True)
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(WORK / "npm")]
+        subprocess.run([npm, "install", *options, *missing], check=True)
     return modules
 
 

@@ -4,58 +4,94 @@ The text tower's states are what the UNet is told; both towers together can rank
 """
 
 import random
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 from .artwork import WORK
 from .data import load
 from .judge import tensor
 from .scenes import SIZE
-from .tokens import END_ID, LENGTH, START_ID, VOCABULARY, tokenizer
-from .training import Budget, Settings, batch_of, device, half, train
+from .tokens import END_ID, LENGTH, START_ID, VOCABULARY, learned_tokenizer
+from .training import Budget, Settings, batch_of, device, train
 
 WIDTH = 160
+PROJECTION = 128  # width of what both towers agree in
 BATCH = 128
 
 TOWER = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 4, "num_attention_heads": 4}
 SPECIAL = {"bos_token_id": START_ID, "eos_token_id": END_ID, "pad_token_id": END_ID}
-CONFIG = {
-    "projection_dim": 128,
-    "text_config": {**TOWER, **SPECIAL, "vocab_size": VOCABULARY, "max_position_embeddings": LENGTH, "projection_dim": 128},
-    "vision_config": {**TOWER, "image_size": SIZE, "patch_size": 8, "projection_dim": 128},
-}
+TEXT: dict[str, Any] = {
+    **TOWER, **SPECIAL, "vocab_size": VOCABULARY, "max_position_embeddings": LENGTH, "projection_dim": PROJECTION,
+}  # fmt: skip
+VISION: dict[str, Any] = {**TOWER, "image_size": SIZE, "patch_size": 8, "projection_dim": PROJECTION}
 
 
 def new() -> CLIPModel:
     """Untrained towers."""
     torch.manual_seed(0)
-    return CLIPModel(CLIPConfig(**CONFIG))
-
-
-def tokenize(captions: list[str], length: int | None = None) -> Tensor:
-    """Token ids (B, n), padded with the end token to the longest caption or to `length`."""
-    padding = {"padding": "max_length", "max_length": length} if length else {"padding": "longest"}
-    return tokenizer_once()(captions, truncation=True, return_tensors="pt", **padding).input_ids
-
-
-def tokenizer_once(kept: list = []) -> "object":  # noqa: B006
-    raise NotImplementedError
+    return CLIPModel(CLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=PROJECTION))
 
 
 def run(budget: Budget) -> CLIPModel:
-    """Train both towers on pictures and captions of the bank."""
-    bank = load("train")
+    """Train both towers on pictures and captions of the bank, then encode every caption."""
+    bank, tokenizer = load("train"), learned_tokenizer()
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
         picks = batch_of(len(bank), BATCH, generator).tolist()
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        ids = tokenize([rng.choice(bank.captions[i]) for i in picks]).to(device())
-        pictures = torch.stack([tensor(bank.pictures[i]) for i in picks]).to(device())
-        return similarity_loss(model, ids, pictures)
+        ids = tokenize(tokenizer, [rng.choice(bank.captions[i]) for i in picks])
+        pictures = torch.stack([tensor(bank.pictures[i]) for i in picks])
+        scores = model(input_ids=ids.to(device()), pixel_values=pictures.to(device())).logits_per_image.float()
+        matches = torch.arange(BATCH, device=device())
+        return 0.5 * (F.cross_entropy(scores, matches) + F.cross_entropy(scores.T, matches))
 
     clip = train(new(), loss, Settings(1e-3, BATCH, weight_decay=0.1, ema=0.998), budget, WORK / "clip.pt")
+    assert isinstance(clip, CLIPModel)
     print(f"clip: retrieval@1 of 256: {retrieval(clip):.3f}", flush=True)
+    encode_captions(clip)
     return clip
+
+
+def tokenize(tokenizer: CLIPTokenizer, captions: list[str], whole: bool = False) -> Tensor:
+    """Token ids (B, n) of captions, filled up with the end token to the longest of them, or to all 77."""
+    padding = "max_length" if whole else "longest"
+    return tokenizer(captions, padding=padding, max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
+
+
+@torch.no_grad()
+def encode_captions(clip: CLIPModel) -> None:
+    """Write the text states of every distinct caption of the bank, the empty one first: (captions, 77, width)."""
+    target = WORK / "states.pt"
+    if target.exists():
+        return
+    captions = ["", *sorted({text for texts in load("train").captions for text in texts})]
+    tokenizer, states = learned_tokenizer(), []
+    for i in range(0, len(captions), 64):
+        ids = tokenize(tokenizer, captions[i : i + 64], whole=True).to(device())
+        states.append(clip.text_model(input_ids=ids).last_hidden_state.bfloat16().cpu())
+    torch.save({"captions": captions, "states": torch.cat(states)}, target)
+
+
+@torch.no_grad()
+def retrieval(clip: CLIPModel, count: int = 256) -> float:
+    """The share of held-out pictures whose own caption is nearest among `count` (no two captions alike)."""
+    bank = load("test")
+    first: dict[str, int] = {}
+    for i, texts in enumerate(bank.captions):
+        first.setdefault(max(texts, key=len), i)
+    captions = list(first)[:count]
+    pictures = tensor(bank.pictures[[first[text] for text in captions]])
+    ids = tokenize(learned_tokenizer(), captions)
+    scores = clip(input_ids=ids.to(device()), pixel_values=pictures.to(device())).logits_per_image
+    return (scores.argmax(1).cpu() == torch.arange(len(captions))).float().mean().item()
+
+
+def trained() -> CLIPModel:
+    """The towers that this stage has made."""
+    clip = new()
+    clip.load_state_dict(torch.load(WORK / "clip.pt", map_location="cpu", weights_only=True)["average"])
+    return clip.eval()

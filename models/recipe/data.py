@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from .artwork import CONCEPTS, STYLES, WORK, fetch, other_icons
-from .scenes import PALETTE, Scene, caption, concept_of, place, random_scene, render
+from .scenes import PALETTE, Scene, calmed, caption, concept_of, place, random_scene, render
 
 CAPTIONS_EACH = 3
 
@@ -39,6 +39,11 @@ def train_scene(seed: int) -> Scene:
     return random_scene(random.Random(f"train {seed}"))
 
 
+def calm_scene(seed: int) -> Scene:
+    """Scene `seed` with its thing mostly in the middle: the same captions, easier to learn to draw."""
+    return calmed(random.Random(f"calm {seed}"), train_scene(seed))
+
+
 def test_scene(seed: int) -> Scene:
     """Scene `seed` of the same kind, held out."""
     return random_scene(random.Random(f"test {seed}"))
@@ -64,6 +69,7 @@ def other_scene(seed: int, held_out: bool = False) -> Scene:
 
 SPLITS: dict[str, tuple[Callable[[int], Scene], int]] = {
     "train": (train_scene, 30_000),
+    "calm": (calm_scene, 30_000),
     "other": (other_scene, 6_000),
     "test": (test_scene, 1_500),
     "whole": (whole_scene, 2 * len(CONCEPTS)),

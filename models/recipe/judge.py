@@ -1,8 +1,9 @@
-"""Stage `judge`: a small classifier of real renderings, by concept and style. It measures the model and does nothing else.
+"""Stage `judge`: a small classifier of real renderings, by concept and style, which only measures the model.
 
 It never sees a generated picture in training.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ class Judge(nn.Module):
         super().__init__()
         widths = [3, 32, 64, 96, 128, 160]
         layers: list[nn.Module] = []
-        for i, (narrow, wide) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (narrow, wide) in enumerate(pairwise(widths)):
             stride = 1 if i == len(widths) - 2 else 2  # 64 → 32 → 16 → 8 → 4
             layers += [nn.Conv2d(narrow, wide, 3, stride, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
         self.features = nn.Sequential(*layers)
@@ -34,6 +35,7 @@ class Judge(nn.Module):
         self.style = nn.Linear(widths[-1], styles)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores before the softmax."""
         x = self.features(pictures).amax(dim=(2, 3))  # (B, 160)
         return self.concept(x), self.style(x)
 
@@ -45,7 +47,7 @@ class Judge(nn.Module):
 
 def tensor(pictures: np.ndarray) -> Tensor:
     """(…, H, W, 3) of 0 to 255 → (…, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, -3).contiguous().float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures)).movedim(-1, -3).contiguous().float() / 127.5 - 1
 
 
 def halves(pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +95,8 @@ def run(budget: Budget) -> Judge:
     judge = train(Judge(), loss, settings, budget, WORK / "judge.pt")
     assert isinstance(judge, Judge)
     for split in ("test", "whole"):
-        print(f"judge: {split}: concept {accuracy(judge, split)[0]:.3f}, style {accuracy(judge, split)[1]:.3f}", flush=True)
+        concept, style = accuracy(judge, split)
+        print(f"judge: {split}: concept {concept:.3f}, style {style:.3f}", flush=True)
     return judge
 
 
@@ -106,8 +109,16 @@ def accuracy(judge: Judge, split: str) -> tuple[float, float]:
     return (concept.argmax(1) == concepts).float().mean().item(), (style.argmax(1) == styles).float().mean().item()
 
 
+def trained() -> Judge:
+    """The judge that this stage has made."""
+    judge = Judge()
+    judge.load_state_dict(torch.load(WORK / "judge.pt", map_location="cpu", weights_only=True)["average"])
+    return judge.eval()
+
+
 def load_judge(folder: Path) -> Judge:
     """The judge that ships with the model in `folder`."""
     judge = Judge()
-    judge.load_state_dict({name: value.float() for name, value in load_file(folder / "judge.safetensors").items()}, strict=False)
+    weights = {name: value.float() for name, value in load_file(folder / "judge.safetensors").items()}
+    judge.load_state_dict(weights, strict=False)  # the norms' counters of batches do not ship
     return judge.eval()

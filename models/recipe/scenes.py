@@ -6,7 +6,7 @@ From a scene come its SVG, its pixels and its captions; nothing here is random b
 import io
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, radians, sin
 
 import numpy as np
@@ -73,14 +73,21 @@ def random_scene(rng: random.Random, two: float = 0.12, smallest: float = 0.72) 
     return Scene(background, (place(rng, rng.choice(list(CONCEPTS.values())), style, size),))
 
 
+def calmed(rng: random.Random, scene: Scene, share: float = 0.75) -> Scene:
+    """The same scene; with probability `share` its thing, if alone, stands upright and large in the middle."""
+    if len(scene.things) > 1 or rng.random() >= share:
+        return scene
+    x, y, size, angle = (rng.uniform(*span) for span in ((0.48, 0.52), (0.48, 0.52), (0.84, 0.94), (-4, 4)))
+    return replace(scene, things=(replace(scene.things[0], x=x, y=y, size=size, angle=angle),))
+
+
 def svg(scene: Scene) -> str:
     """The scene as an SVG document of 64×64 units."""
     colour = "rgb({},{},{})".format(*scene.background)
     drawings = "".join(drawing(thing, icons(thing.style)[thing.icon], f"t{i}-") for i, thing in enumerate(scene.things))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {SIZE} {SIZE}" '
-        f'width="{SIZE}" height="{SIZE}"><rect width="{SIZE}" height="{SIZE}" fill="{colour}"/>{drawings}</svg>'
-    )
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    backdrop = f'<rect width="{SIZE}" height="{SIZE}" fill="{colour}"/>'
+    return f'<svg {names} viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}">{backdrop}{drawings}</svg>'
 
 
 def drawing(thing: Thing, art: Art, prefix: str) -> str:
@@ -128,7 +135,7 @@ def prompt(concept: str, style: str, background: str) -> str:
 
 
 def with_article(name: str) -> str:
-    """"a cat", "an owl"; "a unicorn" is the exception that English makes."""
+    """A cat, an owl; a unicorn is the exception that English makes."""
     return f"an {name}" if name[0] in "aeiou" and name[:3] != "uni" else f"a {name}"
 
 

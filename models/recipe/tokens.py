@@ -1,4 +1,4 @@
-"""The tokenizer: byte-pair encoding of 2,048 tokens in CLIP's own layout, so that `CLIPTokenizer` reads any text with it.
+"""The tokenizer: byte-pair encoding of 2,048 tokens in CLIP's own layout, so that `CLIPTokenizer` can read any text.
 
 Ids 0 to 255 are the bytes, 256 to 511 the bytes that end a word, then one token per merge, then start and end of text.
 """
@@ -22,14 +22,15 @@ WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # CLIP's p
 
 def learn_merges(lines: Iterable[str], count: int) -> list[tuple[str, str]]:
     """The `count` most useful merges in a text."""
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    learner.normalizer = normalizers.Lowercase()
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(WORDS), "removed", invert=True), pre_tokenizers.ByteLevel(False, use_regex=False)]
     )
-    trainer = trainers.BpeTrainer(vocab_size=count + 1024, end_of_word_suffix="</w>", min_frequency=1, show_progress=False)
-    tokenizer.train_from_iterator(lines, trainer)
-    return [tuple(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"][:count]]
+    size = count + 1024  # more than enough for the alphabet too
+    trainer = trainers.BpeTrainer(vocab_size=size, end_of_word_suffix="</w>", min_frequency=1, show_progress=False)
+    learner.train_from_iterator(lines, trainer)
+    return [tuple(merge) for merge in json.loads(learner.to_str())["model"]["merges"][:count]]
 
 
 def write(folder: Path, merges: list[tuple[str, str]]) -> None:
@@ -48,7 +49,7 @@ def write(folder: Path, merges: list[tuple[str, str]]) -> None:
     (folder / "special_tokens_map.json").write_text(json.dumps(specials, indent=2) + "\n")
 
 
-def tokenizer() -> CLIPTokenizer:
+def learned_tokenizer() -> CLIPTokenizer:
     """The tokenizer, learned at the first call from the bank's captions and the emoji keywords."""
     folder = WORK / "tokenizer"
     if not (folder / "tokenizer_config.json").exists():

@@ -4,7 +4,6 @@ A step's randomness comes from its number alone, so a run that was stopped and r
 """
 
 import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -98,7 +97,7 @@ def train(
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average}
             torch.save(state | {"step": step, "seconds": seconds}, checkpoint.with_suffix(".part"))
-            os.replace(checkpoint.with_suffix(".part"), checkpoint)
+            checkpoint.with_suffix(".part").replace(checkpoint)
 
     def watched() -> None:
         if rank == 0 and watch is not None:
@@ -108,15 +107,19 @@ def train(
             model.load_state_dict(kept)
             model.train()
 
-    saved = logged = time.monotonic()
-    since, losses = step, []
+    def report(since: int, losses: list[Tensor], elapsed: float) -> None:
+        if rank == 0 and losses:
+            log(checkpoint, settings, step, seconds, torch.stack(losses).mean().item(), (step - since) / elapsed)
+
+    saved = logged = lap = time.monotonic()
+    since, losses = step, list[Tensor]()
     while (progress := budget.progress(step, seconds)) < 1:
-        begun = time.monotonic()
+        spent, lap = time.monotonic() - lap, time.monotonic()  # on the step before this one, with all that went with it
         generator = torch.Generator().manual_seed(hash((settings.seed, step, rank)) % 2**63)
         with half(settings.half):
             value = loss(model, generator, progress)
         value.backward()
-        spent = average_gradients(parameters, processes, time.monotonic() - begun)
+        seconds += average_gradients(parameters, processes, spent)
         nn.utils.clip_grad_norm_(parameters, settings.clip)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, progress)
@@ -125,23 +128,22 @@ def train(
         step += 1
         decay = min(settings.ema, (1 + step) / (10 + step))
         blend(average, model.state_dict(), decay)
-        seconds += spent if processes > 1 else time.monotonic() - begun
         losses.append(value.detach())
         now = time.monotonic()
         if now - logged > settings.log_every:
-            speed = (step - since) * settings.batch / (now - logged)
-            log(checkpoint, rank, step, step * settings.batch, seconds, torch.stack(losses).mean().item(), speed)
-            logged, since, losses = now, step, []
+            report(since, losses, now - logged)
+            logged, since, losses = now, step, list[Tensor]()
         if now - saved > settings.save_every:
             save()
             watched()
             saved = time.monotonic()
+    report(since, losses, time.monotonic() - logged)
     save()
     model.load_state_dict(average)
     return model.eval()
 
 
-def average_gradients(parameters: list[Tensor], processes: int, spent: float) -> float:
+def average_gradients(parameters: list[nn.Parameter], processes: int, spent: float) -> float:
     """Average the gradients over the processes, in place; returns the mean of `spent`, which travels along.
 
     One message for all: a small model on few cores loses more to many messages than to one copy.
@@ -167,14 +169,13 @@ def blend(average: dict[str, Tensor], current: dict[str, Tensor], decay: float) 
         average[name].copy_(current[name])
 
 
-def log(checkpoint: Path, rank: int, step: int, samples: int, seconds: float, loss: float, speed: float) -> None:
-    """One line of progress, on the terminal and as JSON beside the checkpoint."""
-    if rank == 0:
-        line = {"step": step, "samples": samples, "minutes": round(seconds / 60, 2), "loss": round(loss, 5)}
-        line["samples_per_second"] = round(speed, 1)
-        print(f"{checkpoint.stem}: " + ", ".join(f"{key} {value}" for key, value in line.items()), flush=True)
-        with checkpoint.with_suffix(".log").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+def log(checkpoint: Path, settings: Settings, step: int, seconds: float, loss: float, speed: float) -> None:
+    """One line of progress, on the terminal and as JSON beside the checkpoint; `speed` is in steps a second."""
+    line = {"step": step, "samples": step * settings.batch, "minutes": round(seconds / 60, 2), "loss": round(loss, 5)}
+    line["samples_per_second"] = round(speed * settings.batch, 1)
+    print(f"{checkpoint.stem}: " + ", ".join(f"{key} {value}" for key, value in line.items()), flush=True)
+    with checkpoint.with_suffix(".log").open("a") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def batch_of(bank_size: int, count: int, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,8 @@
 """Stage `vae`: pictures 64×64 ⇄ latents 4×16×16, and the bank of pictures as latents.
 
-Three things beside the reconstruction make the latents easy to learn for the UNet: a little noise in them (the KL term),
-a decoder that also understands latents shrunk by half (EQ-VAE, Kouzelis et al., 2502.09509), and whitened channels.
+Three things beside the reconstruction make the latents easy to learn for the UNet: a little noise in them (the KL
+term), a decoder that also understands latents shrunk by half (EQ-VAE, Kouzelis et al., 2502.09509), and whitened
+channels.
 """
 
 import torch
@@ -22,7 +23,7 @@ CONFIG = VAEConfig(
 BATCH = 32
 CROP = 32  # pixels a side, for the first part of the training; then whole pictures
 CROPS_UNTIL = 0.6  # of the training
-KL_WEIGHT = 5e-3
+KL_WEIGHT = 1e-4
 
 
 def new() -> VAE:
@@ -36,9 +37,10 @@ def new() -> VAE:
 
 
 def difference(made: Tensor, picture: Tensor) -> Tensor:
-    """Mean absolute error of colours, and of their changes along both sides, which keeps edges crisp."""
+    """Mean absolute and squared error of colours, and of their changes along both sides, which keeps edges crisp."""
     error = made - picture
-    return error.abs().mean() + 0.5 * (error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean())
+    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return error.abs().mean() + 2 * error.square().mean() + 0.5 * edges
 
 
 def run(budget: Budget) -> VAE:
@@ -98,14 +100,12 @@ def whiten(vae: VAE, latents: Tensor) -> None:
 
 
 def encode_bank(vae: VAE) -> None:
-    """Whiten the VAE and write the weights and the training bank's latents."""
-    target = WORK / "latents.pt"
-    if not target.exists():
-        latents = encode(vae, "train")
-        deviation, mean = torch.std_mean(latents, dim=(0, 2, 3), keepdim=True)
-        whiten(vae, latents)
+    """Whiten the VAE by the training bank, and write the weights and the latents that the UNet learns from."""
+    if not (WORK / "vae-whitened.pt").exists():
+        whiten(vae, encode(vae, "train"))
         torch.save(vae.state_dict(), WORK / "vae-whitened.pt")
-        torch.save(((latents - mean) / deviation).half(), target)
+    if not (WORK / "latents-calm.pt").exists():
+        torch.save(encode(trained(), "calm").half(), WORK / "latents-calm.pt")
 
 
 def trained() -> VAE:

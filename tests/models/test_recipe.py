@@ -52,6 +52,17 @@ def test_things_stay_in_the_picture() -> None:
             assert thing.size * 0.45 < thing.y < 1 - thing.size * 0.45
 
 
+def test_calmed_scenes_keep_what_is_said_of_them() -> None:
+    rng = random.Random(0)
+    pairs = [(scene, scenes.calmed(rng, scene)) for scene in (scenes.random_scene(rng) for _ in range(300))]
+    for scene, calm in pairs:
+        assert calm.background == scene.background
+        assert [(t.icon, t.style, t.flip) for t in calm.things] == [(t.icon, t.style, t.flip) for t in scene.things]
+        assert len(scene.things) == 1 or calm == scene
+    alone = [(scene, calm) for scene, calm in pairs if len(scene.things) == 1]
+    assert 0.65 < sum(scene != calm for scene, calm in alone) / len(alone) < 0.85
+
+
 def test_two_things_stand_left_and_right_in_the_order_of_their_names() -> None:
     for seed in range(50):
         scene = scenes.random_scene(random.Random(seed), two=1.0)

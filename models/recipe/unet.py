@@ -1,0 +1,137 @@
+"""Stage `unet`: learn to take the noise out of latents, given the words (Rombach et al., 2112.10752).
+
+The network predicts the velocity v = α·noise − σ·latent (Salimans and Ho, 2202.00512).
+"""
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.multiprocessing
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from diffusion.unet import UNet, UNetConfig
+
+from . import vae as vae_stage
+from .artwork import CONCEPTS, STYLES, WORK
+from .clip import WIDTH
+from .data import load
+from .sampling import ALPHAS_CUMPROD, grid, sample, to_pixels
+from .scenes import PALETTE, prompt
+from .training import Budget, Settings, batch_of, device, half, join, train
+
+CONFIG = UNetConfig(
+    sample_size=16,
+    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    block_out_channels=(64, 128, 192),
+    layers_per_block=1,
+    cross_attention_dim=WIDTH,
+    attention_head_dim=4,
+    norm_num_groups=16,
+)
+BATCH = 24  # a process
+UNCONDITIONAL = 0.1  # share of samples that are told nothing
+GAMMA = 5.0
+
+
+def new() -> UNet:
+    """A UNet whose residual blocks and transformers begin as the identity, and whose prediction begins as zero."""
+    torch.manual_seed(0)
+    unet = UNet(CONFIG)
+    for name, module in unet.named_modules():
+        if name.endswith(("conv2", "proj_out", "conv_out")) and isinstance(module, nn.Conv2d):
+            nn.init.zeros_(module.weight)
+    return unet
+
+
+def velocity_loss(unet: nn.Module, latents: Tensor, states: Tensor, generator: torch.Generator) -> Tensor:
+    """Squared error of the velocity at random noise levels.
+
+    An error in v weighs as much as SNR + 1 times one in the clean latent; where that exceeds γ it is held there
+    (min-SNR, Hang et al., 2303.09556), so that nearly clean latents do not take up the network.
+    """
+    timestep = torch.randint(len(ALPHAS_CUMPROD), (len(latents),), generator=generator)
+    noise = torch.randn(latents.shape, generator=generator)
+    alpha = ALPHAS_CUMPROD[timestep].sqrt()[:, None, None, None]
+    sigma = (1 - alpha.square()).sqrt()
+    predicted = unet((alpha * latents + sigma * noise).to(device()), timestep.to(device()), states.to(device()))
+    error = (predicted.float() - (alpha * noise - sigma * latents).to(device())).square().mean(dim=(1, 2, 3))
+    snr = ALPHAS_CUMPROD[timestep] / (1 - ALPHAS_CUMPROD[timestep])
+    return (error * ((snr + 1).clamp(max=GAMMA) / (snr + 1)).to(device())).mean()
+
+
+def captions_of_bank(captions: list[str]) -> Tensor:
+    """For each picture of the bank, the places of its captions in the list of encoded ones: (N, captions each)."""
+    place = {text: i for i, text in enumerate(captions)}
+    return torch.tensor([[place[text] for text in texts] for texts in load("calm").captions])
+
+
+def bank_loss() -> Callable[[nn.Module, torch.Generator, float], Tensor]:
+    """The loss on random latents and captions of the bank, which is only mapped, so that processes share its memory."""
+    latents = torch.load(WORK / "latents-calm.pt", mmap=True, weights_only=True)
+    encoded = torch.load(WORK / "states.pt", mmap=True, weights_only=True)
+    states, choices = encoded["states"], captions_of_bank(encoded["captions"])
+
+    def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
+        picks = batch_of(len(latents), BATCH, generator)
+        told = choices[picks, torch.randint(choices.shape[1], (BATCH,), generator=generator)]
+        told[torch.rand(BATCH, generator=generator) < UNCONDITIONAL] = 0  # the empty caption
+        return velocity_loss(model, latents[picks].float(), states[told].float(), generator)
+
+    return loss
+
+
+def watcher() -> Callable[[nn.Module, int], None]:
+    """Draws a few prompts with the averaged weights at every checkpoint, into `work/samples`."""
+    vae = vae_stage.trained().to(device())
+    encoded = torch.load(WORK / "states.pt", mmap=True, weights_only=True)
+    rng = random.Random(4)
+    words = rng.sample(list(CONCEPTS), 30)
+    wanted = {prompt(word, rng.choice(list(STYLES)), rng.choice(list(PALETTE))) for word in words}
+    places = [i for i, text in enumerate(encoded["captions"]) if text in wanted][:24]
+    states, empty = encoded["states"][places].float(), encoded["states"][:1].float()
+    (WORK / "samples").mkdir(exist_ok=True)
+
+    def watch(model: nn.Module, step: int) -> None:
+        noise = torch.randn(len(places), 4, 16, 16, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad(), half():
+            latents = sample(model, noise, states, empty, steps=12, guidance=3.0)
+            pixels = to_pixels(vae.decode(latents.to(device())))
+        Image.fromarray(grid(pixels, 8)).resize((1024, 384)).save(WORK / "samples" / f"{step:06}.png")
+
+    return watch
+
+
+def work(rank: int, processes: int, budget: Budget) -> None:
+    """One training process."""
+    meeting = WORK / "meeting"
+    if processes > 1:
+        join(rank, processes, meeting)
+    torch.manual_seed(0)
+    settings = Settings(1e-3, BATCH * processes, warmup=300, ema=0.999, save_every=300)
+    watch = watcher() if rank == 0 else None
+    # with so few pixels, the plain formula trains a sixth faster on a CPU than the fused kernel
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH] if torch.cuda.is_available() else SDPBackend.MATH):
+        train(new(), bank_loss(), settings, budget, WORK / "unet.pt", rank, processes, watch)
+
+
+def run(budget: Budget) -> None:
+    """Train the UNet: on CUDA in one process, else with one process of one thread for each core."""
+    processes = 1 if torch.cuda.is_available() else min(2, os.cpu_count() or 1)
+    (WORK / "meeting").unlink(missing_ok=True)
+    if processes == 1:
+        work(0, 1, budget)
+    else:
+        torch.multiprocessing.spawn(work, (processes, budget), nprocs=processes)
+
+
+def trained(checkpoint: Path = WORK / "unet.pt") -> UNet:
+    """The UNet that this stage has made, with its averaged weights."""
+    unet = UNet(CONFIG)
+    unet.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+    return unet.eval()
