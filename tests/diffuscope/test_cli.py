@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import re
 import signal
@@ -380,7 +381,7 @@ BAD_FILES = {
         'did you mean "euler"?; it is read at nodes.schedule.in.sampler',
     ),
     "NaN": (
-        lambda: json.dumps(base()).replace('"default": 4.0', '"default": NaN'),
+        changed("inputs.guidance_scale.default", math.nan),
         "inputs.guidance_scale.default: expected string or integer or a finite number or boolean, found nan",
     ),
     "a cycle": (
