@@ -5,6 +5,7 @@ result = Engine().run(load_workflow("workflows/text_to_image.json"), prompt="a f
 result["image"].to_pillow().show()
 """
 
+import nodes.values  # noqa: F401 - so that a node declared elsewhere may name Image, Latent …
 from diffuscope.engine import Engine
 from engine import (
     CallError,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,3 +181,18 @@ def test_the_workflow_stays_as_it_is(engine: Engine, workflow: Workflow) -> None
 def test_the_readme_example(here: Path, command: Callable[..., object]) -> None:
     result = Engine().run(load_workflow(WORKFLOWS / "text_to_image.json"), prompt="a fox", steps=1)  # the default model
     assert result["image"].to_pillow().size == (16, 16)
+
+
+def test_a_node_of_ones_own_may_name_the_value_types(tmp_path: Path) -> None:
+    code = """
+from __future__ import annotations
+from diffuscope import node
+
+@node
+def mirror(image: Image) -> Image:
+    \"\"\"Turn a picture around its vertical axis.\"\"\"
+    return type(image)(image.pixels[:, ::-1])
+"""
+    (tmp_path / "mine.py").write_text(code)
+    done = subprocess.run([sys.executable, "-c", "import mine"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
