@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Fault, StorageError, Workflow, WorkflowError, parse_workflow
 from engine.run import run
+from nodes.pictures import MARK
 
 if TYPE_CHECKING:
     from diffuscope.engine import Engine
@@ -25,7 +26,7 @@ def read_recipe(picture: Path) -> dict[str, Any]:
     try:
         with Image.open(picture) as opened:
             opened.load()
-            text = opened.info.get("diffuscope")
+            text = opened.info.get(MARK)
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise StorageError(f"{picture}: expected a PNG that Diffuscope saved: {error}") from None
     try:

@@ -11,10 +11,6 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-ROOT = Path(__file__).resolve().parent.parent
-EMOJI = ROOT / "models" / "emoji"
-WORKFLOWS = ROOT / "workflows"
-
 
 def bytes_as_letters() -> list[str]:
     """CLIP's alphabet: a printable letter for each byte."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
-from diffusion.unet import UNet, UNetConfig
-from diffusion.vae import VAE, VAEConfig
+from diffusion.checkpoint import open_checkpoint
+from diffusion.unet import UNet
+from diffusion.vae import VAE
 
 from . import card
 from .artwork import CONCEPTS, STYLES, WORK
@@ -46,20 +46,10 @@ class Model:
     @classmethod
     def load(cls, folder: Path = MODEL) -> "Model":
         """Read all parts from the folder, in full precision."""
-
-        def config(part: str) -> dict:
-            return json.loads((folder / part / "config.json").read_text())
-
-        def weights(part: str) -> dict[str, Tensor]:
-            state = load_file(folder / part / "diffusion_pytorch_model.safetensors")
-            return {name: value.float() for name, value in state.items()}
-
-        unet, vae = UNet(UNetConfig.from_dict(config("unet"))), VAE(VAEConfig.from_dict(config("vae")))
-        unet.load_state_dict(weights("unet"))
-        vae.load_state_dict(weights("vae"))
-        text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").float().eval()
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-        return cls(tokenizer, text_encoder, unet.eval(), vae.eval(), load_judge(folder))
+        parts = open_checkpoint(folder)
+        return cls(
+            parts.tokenizer.load(), parts.text_encoder.load(), parts.unet.load(), parts.vae.load(), load_judge(folder)
+        )
 
     @torch.no_grad()
     def draw(

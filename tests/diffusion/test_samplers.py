@@ -18,6 +18,7 @@ from diffusers import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stable_diffusion import SD
 from torch import Tensor
 
 from diffusion.latent import Estimate, Latent, PredictionType
@@ -28,17 +29,6 @@ from diffusion.schedules import Schedule, Training, make_schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers under numpy 2
 
-SD = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "steps_offset": 1,
-    "set_alpha_to_one": False,
-    "skip_prk_steps": True,
-    "timestep_spacing": "leading",
-    "clip_sample": False,
-}
 NOISE = Noise(42, (4, 8, 8))
 WEIGHT = torch.randn(4, 4, generator=torch.Generator().manual_seed(0)) / 2
 

@@ -17,6 +17,7 @@ from diffusers import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from stable_diffusion import SD
 
 from diffusion.noise import Noise
 from diffusion.samplers import SAMPLERS, start
@@ -24,17 +25,6 @@ from diffusion.schedules import BETAS, HABITS, SPACINGS, Schedule, Training, mak
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers under numpy 2
 
-SD = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "steps_offset": 1,
-    "set_alpha_to_one": False,
-    "skip_prk_steps": True,
-    "timestep_spacing": "leading",
-    "clip_sample": False,
-}
 SCHEDULERS: dict[str, Any] = {
     "ddim": DDIMScheduler,
     "plms": PNDMScheduler,
