@@ -347,7 +347,7 @@ def nodes(name: str | None, as_json: bool) -> int:
     table = Table("in", "type", "default", "", box=None, pad_edge=False, header_style="dim")
     for port in type.ports.values():
         kind = (
-            f"all {port.type.name}s" if port.collected else f"list of {port.type.name}" if port.many else port.type.name
+            f"all {port.kind}s" if port.collected else f"list of {port.kind}" if port.many else port.kind
         )
         table.add_row(port.name, kind, "" if port.required else "none", plain(port.help))
     for param in type.params.values():

@@ -30,6 +30,8 @@ class Wire:
     """It stands for every iteration of a loop."""
     every: bool = False
     """It is what a repeat gives, so it has ".all"."""
+    inside: bool = False
+    """It is a value of a node in a loop's body: outside it has nothing but ".all"."""
     values: tuple[Any, ...] | None = None
     """The literal values it may have, where they are known."""
     origin: str = ""
@@ -157,7 +159,7 @@ class Checker:
             at = f"{where}.params.{name}"
             if name in type.ports:
                 port = type.ports[name]
-                message = f"expected a link to a {port.type.name}, found a literal"
+                message = f"expected a link to a {port.kind}, found a literal"
                 self.fault(at, message, f'write it under "in": {name}')
             elif name not in type.params:
                 self.fault(at, f'unknown param of "{type.name}"', suggest(name, known))
@@ -184,7 +186,7 @@ class Checker:
             required = (type.ports.get(name) or type.params[name]).required
             if required and name not in spec.in_ and name not in spec.params:
                 place = "in" if name in type.ports else "params"
-                what = type.ports[name].type.name if name in type.ports else type.params[name].kind
+                what = type.ports[name].kind if name in type.ports else type.params[name].kind
                 self.fault(f"{where}.{place}.{name}", f"missing: expected {what}, found nothing")
         return {name: Wire(output.kind, looped) for name, output in type.outputs.items()}
 
@@ -197,23 +199,22 @@ class Checker:
 
     def port(self, port: Port, wire: Wire, reference: str, scope: Scope, where: str) -> None:
         """Check that a link carries what the port reads."""
-        if wire.kind != port.type.name:
+        if not accepts(port.kind, wire.kind):
             fits = [
                 f"{name}.{output}" if output else name
                 for name, outputs in scope.visible().items()
                 for output, other in outputs.items()
-                if other.kind == port.type.name
+                if other.kind == port.kind and not other.inside
             ]
             hint = f'did you mean "{fits[0]}"?' if len(fits) == 1 else suggest(reference, fits)
-            self.fault(where, f'expected {port.type.name}, got {wire.kind} (from "{reference}")', hint)
+            self.fault(where, f'expected {port.kind}, got {wire.kind} (from "{reference}")', hint)
         elif port.many and not wire.looped:
             hint = f'link to every iteration of a loop: "{split(reference)[0]}.….all"'
-            self.fault(where, f'expected a list of {port.type.name}, got one (from "{reference}")', hint)
+            self.fault(where, f'expected a list of {port.kind}, got one (from "{reference}")', hint)
 
     def param(self, param: Param, wire: Wire, reference: str, where: str) -> None:
         """Check that a link to a param carries fitting JSON, and that its values, where known, are in range."""
-        accepted = WIDENS.get(param.kind, {param.kind})
-        if wire.kind not in JSON_KINDS or (wire.kind not in accepted and wire.kind != "json"):
+        if not accepts(param.kind, wire.kind):
             self.fault(where, f'expected {param.kind}, got {wire.kind} (from "{reference}")')
             return
         for value in wire.values or ():
@@ -234,11 +235,12 @@ class Checker:
                 self.fault(where, f'unknown name "{name}"', suggest(name, scope.visible()))
             return None
         if output not in outputs:
-            if output == "" and len(outputs) == 1:
-                wire = next(iter(outputs.values()))
+            plain = [one for one, wire in outputs.items() if not wire.inside]
+            if output == "" and len(plain) == 1:
+                wire = outputs[plain[0]]
             else:
                 found = f'"{name}" has no output "{output}"' if output else f'"{name}" has several outputs'
-                known = [f"{name}.{o}" if o else name for o in outputs]
+                known = [f"{name}.{o}" if o else name for o in (outputs if every else plain)]
                 self.fault(where, found, suggest(reference, known))
                 return None
         else:
@@ -248,6 +250,11 @@ class Checker:
                 self.fault(where, f'"{reference}": only a repeat has ".all"')
                 return None
             return Wire(wire.kind, looped=True)
+        if wire.inside:
+            self.fault(
+                where, f'"{reference}" is inside a loop', f'say "{reference}.all" for its value at every iteration'
+            )
+            return None
         return wire
 
     def axis_node(self, spec: Node, where: str) -> dict[str, Wire] | None:
@@ -301,7 +308,21 @@ class Checker:
                 widened = {wire.kind, outputs[name].kind} == {"int", "float"}
                 if not widened:
                     self.fault(at, f'expected {outputs[name].kind}, got {wire.kind} (from "{reference}")')
-        return outputs if len(outputs) == len(spec.carry) else None
+        if len(outputs) < len(spec.carry):
+            return None
+        for name in spec.body:
+            for output, wire in inner.names.get(name, {}).items():
+                if not wire.inside:
+                    where_inside = f"{name}.{output}" if output else name
+                    outputs[where_inside] = Wire(wire.kind, wire.looped, every=True, inside=True)
+        return outputs
+
+
+def accepts(wanted: str, found: str) -> bool:
+    """Whether what reads one kind of value may be linked to another: an int is a float, and JSON may be anything."""
+    if wanted not in JSON_KINDS:
+        return wanted == found
+    return found == "json" or found in WIDENS.get(wanted, {wanted})
 
 
 def coerce_input(spec: Input, value: Any) -> Any:

@@ -61,15 +61,15 @@ class Result:
         outputs = self.graph.expansion.outputs.get(name)
         if outputs is None:
             raise KeyError(f'no node "{name}"; {suggest(name, self.graph.expansion.outputs)}')
-        if output not in outputs:
-            if output or len(outputs) != 1:
-                raise KeyError(f'"{name}" has no output "{output}"; {suggest(output, outputs)}')
+        if not output and len(outputs) == 1:
             output = next(iter(outputs))
-        if not every:
-            return outputs[output]
-        if name not in self.graph.expansion.every:
+        if every and name in self.graph.expansion.every:
+            return self.graph.expansion.every[name](output)
+        if every:
             raise KeyError(f'"{reference}": only a repeat has ".all"')
-        return self.graph.expansion.every[name](output)
+        if output not in outputs:
+            raise KeyError(f'"{name}" has no output "{output}"; {suggest(output, outputs)}')
+        return outputs[output]
 
     def key(self, reference: str) -> str:
         """The key of an unswept top-level value."""

@@ -8,7 +8,8 @@ to the output of a call. A node's calls are the join of its inputs over the axes
     contact_sheet(images=f)                one call that gathers them all
 
 A loop over a swept bound is unrolled once for each of the bound's coordinates. `sample.latent.all` is swept too, along
-the loop's own axis, "sample.i", so that a list may be given to a node that takes one value.
+the loop's own axis, "sample.i", so that a list may be given to a node that takes one value. `sample.denoise.all`, a
+node of the body, lies along the same axis: iteration i read the carried value at i.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ Coords = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Many links for one port: a `list[T]`, or with its axes a `Collected[T]`."""
+    """Many values for one port: a `list[T]`, or with its axes a `Collected[T]`; constants only where T is JSON."""
 
-    cells: tuple[tuple[Coords, Link], ...]
+    cells: tuple[tuple[Coords, Cell], ...]
     axes: tuple[tuple[str, tuple[Any, ...]], ...] | None
     """Names and values, in order; None for a plain list."""
 
@@ -92,7 +93,10 @@ class Swept:
 
 @dataclass
 class Bundle:
-    """What a name stands for: its outputs, and for a repeat the lists of all iterations."""
+    """What a name stands for: its outputs, and for a repeat the lists of all iterations.
+
+    `every` takes a carried name, or a node of the body (with ".output" where it has several).
+    """
 
     outputs: dict[str, Swept]
     every: Callable[[str], Swept] | None = None
@@ -136,7 +140,7 @@ class Expansion:
     Attributes:
         calls: each after those it links to.
         outputs: for each top-level node and output its swept value.
-        every: for each top-level repeat, carried name → its values in all iterations.
+        every: for each top-level repeat, carried name or node of its body → its values in all iterations.
         axes: name → values of every axis.
         targets: indexes of the calls that are asked for: of nodes that act, and of nodes that no other refers to.
     """
@@ -296,7 +300,8 @@ class Expander:
         for coords, cell in swept.cells.items():
             at = tuple(coords[i] for i in outer)
             groups.setdefault(at, []).append((tuple(coords[i] for i in inner), cell))
-        axes = tuple((swept.axes[i], tuple(self.axes[swept.axes[i]])) for i in inner)
+        ends = [max((coords[i] for coords in swept.cells), default=-1) + 1 for i in inner]
+        axes = tuple((swept.axes[i], tuple(self.axes[swept.axes[i]][:end])) for i, end in zip(inner, ends, strict=True))
         cells: dict[Coords, Any] = {
             at: Gathered(tuple(sorted(items, key=lambda item: item[0])), None if plain else axes)
             for at, items in groups.items()
@@ -341,10 +346,13 @@ class Expander:
         ]
         axes, rows = join(bounds)
         slices: list[tuple[Coords, dict[str, list[Swept]]]] = []
+        bodies: list[tuple[Coords, list[dict[str, Bundle]]]] = []
         for coords, cells in rows:
             fixed = dict(zip(axes, coords, strict=True))
             inner = Scope({}, scope, scope.fixed | fixed) if axes else scope
-            slices.append((coords, self.unroll(spec, cells, inner, label, where)))
+            carried, copies = self.unroll(spec, cells, inner, label, where)
+            slices.append((coords, carried))
+            bodies.append((coords, copies))
         variable = f"{name}.{spec.variable}"
         longest = max((len(next(iter(carried.values()))) for _, carried in slices), default=0)
         if len(self.axes.get(variable, ())) < longest:
@@ -353,28 +361,39 @@ class Expander:
         def last(carried: str) -> Swept:
             return self.merge(axes, [(coords, all[carried][-1]) for coords, all in slices])
 
-        def every(carried: str) -> Swept:
-            parts = [((*coords, i), one) for coords, all in slices for i, one in enumerate(all[carried])]
+        def every(wanted: str) -> Swept:
+            if wanted in spec.carry:
+                parts = [((*coords, i), one) for coords, all in slices for i, one in enumerate(all[wanted])]
+            else:
+                node, _, output = wanted.partition(".")
+                if node not in spec.body:
+                    raise KeyError(f'"{name}" carries no "{wanted}", and has none in its body')
+                parts = [
+                    ((*coords, i), copy[node].outputs[output])
+                    for coords, copies in bodies
+                    for i, copy in enumerate(copies)
+                ]
             return self.merge((*axes, variable), parts)
 
         return Bundle({carried: last(carried) for carried in spec.carry}, every)
 
     def unroll(
         self, spec: Repeat, bounds: Sequence[Cell], scope: Scope, label: str, where: str
-    ) -> dict[str, list[Swept]]:
-        """For each carried name its values: the first, and that after each copy of the body."""
+    ) -> tuple[dict[str, list[Swept]], list[dict[str, Bundle]]]:
+        """For each carried name its values, the first and that after each copy of the body; and the copies' names."""
+        copies: list[dict[str, Bundle]] = []
         carried = {name: [scope.resolve(reference)] for name, reference in spec.carry.items()}
         if any(map(broken, bounds)):
-            return carried
+            return carried, copies
         first, stop = (cell.value if isinstance(cell, Const) else None for cell in bounds)
         if type(first) is not int or type(stop) is not int:
             found = f"{shown(first)}, {shown(stop)}"
             self.fault(f"{where}.for.{spec.variable}", f"expected bounds known before the run, found {found}")
-            return carried
+            return carried, copies
         if stop - first > CALL_LIMIT:
             found = shown(stop - first)
             self.fault(f"{where}.for.{spec.variable}", f"expected at most {CALL_LIMIT} iterations, found {found}")
-            return carried
+            return carried, copies
         order = in_order(spec.body)[0]
         for i in range(first, stop):
             inner = Scope({}, scope, scope.fixed)
@@ -385,9 +404,10 @@ class Expander:
                 self.sibling(name, spec.body[name], inner, f"{label}[{i}].", f"{where}.body")
             for name, reference in spec.next.items():
                 carried[name].append(inner.resolve(reference))
+            copies.append(inner.names)
             if self.faults:
                 break
-        return carried
+        return carried, copies
 
     def merge(self, axes: tuple[str, ...], parts: Sequence[tuple[Coords, Swept]]) -> Swept:
         """One swept value from several, each at a coordinate of outer axes."""
@@ -454,15 +474,20 @@ def expand(
 
 def read_nodes(nodes: Mapping[str, Node | Repeat], carried: Iterable[str] = ()) -> Iterator[int]:
     """The identities of those specs, at any depth, that something in the file refers to."""
-    names = {split(reference)[0] for node in nodes.values() for _, reference in references(node)}
-    names |= {split(reference)[0] for reference in carried}
+    read = {split(reference) for node in nodes.values() for _, reference in references(node)}
+    read |= {split(reference) for reference in carried}
+    names = {name for name, _, _ in read}
     for name, node in nodes.items():
         if name in names:
             yield id(node)
         if isinstance(node, Repeat):
+            inside = {output.partition(".")[0] for of, output, every in read if of == name and every}
+            yield from (id(node.body[child]) for child in inside & node.body.keys())
             yield from read_nodes(node.body, node.next.values())
 
 
 def links_of(source: Link | Gathered) -> Iterable[Link]:
     """The single links of a port's source."""
-    return (source,) if isinstance(source, Link) else (link for _, link in source.cells)
+    if isinstance(source, Link):
+        return (source,)
+    return (cell for _, cell in source.cells if isinstance(cell, Link))

@@ -1,7 +1,7 @@
 """Step 3: the key of a call, and the DAG in which equal calls are one.
 
 key = SHA-256 of canonical JSON of {"node", "version", "params", "in"}: params are coerced and defaulted, a file stands
-as the digest of its content, a link as [key of the call, output]. Names, layout, device and batch stay out.
+as the digest of its content, a link as [key of the call, output], a gathered constant as {"value"}. Names, layout, device and batch stay out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import networkx as nx
 
 from engine.errors import StorageError
-from engine.expand import Call, Expansion, Link, links_of
+from engine.expand import Call, Cell, Const, Expansion, Link, links_of
 
 Digest = Callable[[Path, tuple[str, ...]], str]
 """A file or folder, and for a folder the patterns of the files that count → a digest of the content."""
@@ -79,8 +79,8 @@ def build_graph(expansion: Expansion, digest: Digest = content_digest, precision
     edges: list[tuple[str, str]] = []
     digests: dict[tuple[str, tuple[str, ...]], str] = {}
 
-    def at(link: Link) -> list[str]:
-        return [keys[link.call], link.output]
+    def at(cell: Cell) -> Any:
+        return {"value": cell.value} if isinstance(cell, Const) else [keys[cell.call], cell.output]
 
     for call in expansion.calls:
         type, params = call.type, call.params
@@ -100,7 +100,7 @@ def build_graph(expansion: Expansion, digest: Digest = content_digest, precision
             "in": {
                 name: at(source)
                 if isinstance(source, Link)
-                else {"axes": source.axes, "cells": [[coords, at(link)] for coords, link in source.cells]}
+                else {"axes": source.axes, "cells": [[coords, at(cell)] for coords, cell in source.cells]}
                 for name, source in call.links.items()
             },
         }

@@ -13,12 +13,15 @@ from engine.workflow import Node, Repeat
 
 @lru_cache(maxsize=65536)
 def split(reference: str) -> tuple[str, str, bool]:
-    """`sample.latent.all` → (`sample`, `latent`, True); `model.unet` → (`model`, `unet`, False)."""
+    """`sample.latent.all` → (`sample`, `latent`, True); `model.unet` → (`model`, `unet`, False).
+
+    A node of a loop's body may have several outputs: `sample.cut.left.all` → (`sample`, `cut.left`, True).
+    """
     name, *rest = reference.split(".")
     every = bool(rest) and rest[-1] == "all"
     if every:
         rest = rest[:-1]
-    return name, rest[0] if rest else "", every
+    return name, ".".join(rest), every
 
 
 def references(node: Node | Repeat) -> Iterator[tuple[str, str]]:

@@ -120,12 +120,14 @@ class Port:
 
     name: str
     type: ValueType
+    kind: str
+    """The value type's name, or the JSON kind of what is collected."""
     required: bool
     help: str
     many: bool
     """`list[T]`: takes every iteration of a loop at once."""
     collected: bool
-    """`Collected[T]`: takes every coordinate of a sweep at once."""
+    """`Collected[T]`: takes every coordinate of a sweep at once; T may be JSON, such as float."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class NodeType:
             "effect": self.effect,
             "ports": {
                 port.name: {
-                    "type": port.type.name,
+                    "type": port.kind,
                     "required": port.required,
                     "help": port.help,
                     "gathers": "sweep" if port.collected else "loop" if port.many else None,
@@ -284,9 +286,11 @@ def read_port(annotation: Any, name: str, required: bool, explain: str, where: s
     many, collected = origin is list, origin is Collected
     if many or collected:
         inner = typing.get_args(inner)[0]
+    if collected and is_json(inner):
+        return Port(name, JSON_TYPE, json_kind(inner), required, explain, many, collected)
     if not (isinstance(inner, type) and issubclass(inner, ValueToken)):
         raise DeclarationError(f"{where}: expected JSON data or a declared value type, found {annotation}")
-    return Port(name, inner.spec, required, explain, many, collected)
+    return Port(name, inner.spec, inner.spec.name, required, explain, many, collected)
 
 
 def read_outputs(annotation: Any, where: str) -> dict[str, Output]:

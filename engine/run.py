@@ -14,7 +14,7 @@ from engine.cache import Cache, Outputs, measure
 from engine.context import Context, entered
 from engine.errors import CallError, describe
 from engine.events import Done, Emit, Failed, Finished, Planned, Progress, Started, Warned
-from engine.expand import Call, Gathered, Link
+from engine.expand import Call, Cell, Const, Gathered, Link
 from engine.keys import Graph, upstream
 from engine.plan import Plan, plan
 from engine.types import Collected
@@ -189,13 +189,13 @@ class Runner:
         """The values at a call's ports, and of its linked params."""
         keys = self.graph.keys
 
-        def value(link: Link) -> Any:
-            return self.live[keys[link.call]][link.output]
+        def value(cell: Cell) -> Any:
+            return cell.value if isinstance(cell, Const) else self.live[keys[cell.call]][cell.output]
 
         arguments: dict[str, Any] = {}
         for name, source in call.links.items():
             if isinstance(source, Gathered):
-                items = [(coords, value(link)) for coords, link in source.cells]
+                items = [(coords, value(cell)) for coords, cell in source.cells]
                 plain = source.axes is None
                 arguments[name] = [item for _, item in items] if plain else Collected(source.axes or (), items)
             elif name in call.type.params:

@@ -24,7 +24,7 @@ def workflow_schema(registry: Mapping[str, NodeType]) -> dict[str, Any]:
 def node_schema(type: NodeType, reference: Mapping[str, Any]) -> dict[str, Any]:
     """What a node of one type may look like."""
     params = {name: param.schema() for name, param in type.params.items()}
-    links = {name: {**reference, "description": f"{port.type.name}: {port.help}"} for name, port in type.ports.items()}
+    links = {name: {**reference, "description": f"{port.kind}: {port.help}"} for name, port in type.ports.items()}
     links |= {name: dict(reference) for name in params}
     return {
         "description": type.help,

@@ -20,8 +20,9 @@ DEPTH_LIMIT = 100
 MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From format n to n + 1, by n."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?(\.all)?$")]
+WORD = r"[A-Za-z_][A-Za-z0-9_]*"
+Name = Annotated[str, Field(pattern=rf"^{WORD}$")]
+Reference = Annotated[str, Field(pattern=rf"^{WORD}((\.{WORD})?(\.all)?|\.{WORD}\.{WORD}\.all)$")]
 INPUT_TYPES = {"string": str, "int": int, "float": float, "bool": bool}
 
 

@@ -153,7 +153,15 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
         ),
         (
             {"start": START, "l": repeat(), "b": one("combine", {"left": "l.add"})},
-            'nodes.b.in.left: "l" has no output "add"; did you mean "l.x"?',
+            'nodes.b.in.left: "l.add" is inside a loop; say "l.add.all" for its value at every iteration',
+        ),
+        (
+            {"start": START, "l": repeat(), "b": one("strip", {"nums": "l.ad.all"})},
+            'nodes.b.in.nums: "l" has no output "ad"; did you mean "l.add"?',
+        ),
+        (
+            {"start": START, "b": one("numbers", {"values": "start"})},
+            'nodes.b.in.values: expected float, got Num (from "start")',
         ),
         (
             {"start": START, "l": repeat(body={"add": one("combine", {"left": "x.all"})})},

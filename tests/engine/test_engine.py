@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toys
 from toys import Num, loop, twenty, workflow
 
-from engine import Cache, CallError, DiffuscopeError, Engine, Fault, StorageError, WorkflowError
+from engine import Cache, CallError, DiffuscopeError, Engine, Fault, StorageError, Workflow, WorkflowError
 from engine.engine import with_defaults
 from engine.errors import describe, shown, suggest
 
@@ -141,3 +142,70 @@ def test_a_run_needs_no_torch(tmp_path: Path) -> None:
     paths = [str(Path(toys.__file__).parent), str(Path(toys.__file__).parents[2])]
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ── values inside a loop ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def measured(**more: Any) -> Workflow:
+    """A loop with a look at each number before its step."""
+    sample = loop(0, 3, "start")
+    sample["body"]["look"] = {"type": "grid", "in": {"num": "x"}, "params": {"side": 1}}
+    sample["body"]["size"] = {"type": "mean", "in": {"grid": "look"}}
+    sample["body"]["cut"] = {"type": "parts", "in": {"num": "add"}}
+    return workflow({"start": {"type": "make"}, "sample": sample, **more})
+
+
+def test_a_node_of_the_body_is_read_at_every_iteration(engine: Engine) -> None:
+    result = engine.run(measured(
+        digits={"type": "strip", "in": {"nums": "sample.add.all"}},
+        wholes={"type": "strip", "in": {"nums": "sample.cut.whole.all"}},
+        sizes={"type": "numbers", "in": {"values": "sample.size.all"}},
+    ))  # fmt: skip
+    assert result["digits"].value == 247.0
+    assert result["wholes"].value == 247.0
+    assert result["sizes"] == {"axes": [["sample.i", [0, 1, 2]]], "items": [[[0], 1.0], [[1], 2.0], [[2], 4.0]]}
+    assert [num.value for num in result["sample.add.all"].values] == [2.0, 4.0, 7.0]
+
+
+def test_a_node_of_the_body_meets_what_its_iteration_read(engine: Engine) -> None:
+    pair = {"type": "combine", "in": {"left": "sample.x.all", "right": "sample.add.all"}}
+    result = engine.run(measured(pair=pair, all={"type": "strip", "in": {"nums": "pair"}}))
+    assert [num.value for num in result["pair"].values] == [1.0 + 2.0, 2.0 + 4.0, 4.0 + 7.0]
+
+
+def test_what_is_read_through_all_is_not_asked_for_by_itself(engine: Engine) -> None:
+    sizes = {"type": "numbers", "in": {"values": "sample.size.all"}}
+    again = {"type": "combine", "in": {"left": "sample.x"}}
+    result = engine.run(measured(sizes=sizes, again=again), only="again")
+    assert not any(".size" in label or ".look" in label for label in result.outcome.ran)
+
+
+def test_numbers_are_gathered_over_axes_and_loops_and_constants_too(engine: Engine) -> None:
+    nodes = {
+        "gain": {"type": "axis", "params": {"name": "gain", "values": [1, 2]}},
+        "twice": {"type": "double", "in": {"x": "gain"}},
+        "constants": {"type": "numbers", "in": {"values": "twice"}},
+    }
+    assert engine.run(workflow(nodes))["constants"] == {
+        "axes": [["gain", [1, 2]]], "items": [[[0], 2.0], [[1], 4.0]],
+    }  # fmt: skip
+    sample = loop(0, 2, "start")
+    sample["body"]["add"]["in"]["gain"] = "gain"
+    sample["body"]["look"] = {"type": "grid", "in": {"num": "add"}, "params": {"side": 1}}
+    sample["body"]["size"] = {"type": "mean", "in": {"grid": "look"}}
+    nodes |= {"start": {"type": "make"}, "sample": sample,
+              "found": {"type": "numbers", "in": {"values": "sample.size.all"}}}  # fmt: skip
+    found = engine.run(workflow(nodes))["found"]
+    assert found["axes"] == [["sample.i", [0, 1]], ["gain", [1, 2]]]
+    assert found["items"] == [[[0, 0], 2.0], [[0, 1], 3.0], [[1, 0], 4.0], [[1, 1], 7.0]]
+
+
+def test_a_gathered_constant_is_part_of_the_key(engine: Engine) -> None:
+    def key(values: list[float]) -> str:
+        axis = {"type": "axis", "params": {"name": "a", "values": values}}
+        nodes = {"a": axis, "n": {"type": "numbers", "in": {"values": "a"}}}
+        return engine.run(workflow(nodes)).key("n")
+
+    assert key([1.0, 2.0]) == key([1.0, 2.0])
+    assert key([1.0, 2.0]) != key([1.0, 3.0])

@@ -208,6 +208,13 @@ def sheet(nums: Collected[Num], note: str = "") -> dict[str, Any]:
 
 
 @node(registry=TOYS)
+def numbers(values: Collected[float]) -> dict[str, Any]:
+    """Numbers of a sweep or of a loop, with the names of rows and columns."""
+    LOG.append("numbers")
+    return {"axes": [[name, list(at)] for name, at in values.axes], "items": [[list(c), v] for c, v in values.items]}
+
+
+@node(registry=TOYS)
 def echo(data: Any = None, words: list[str] | None = None) -> Num:
     """Anything goes in."""
     LOG.append("echo")
