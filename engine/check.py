@@ -313,8 +313,9 @@ class Checker:
         for name in spec.body:
             for output, wire in inner.names.get(name, {}).items():
                 if not wire.inside:
-                    where_inside = f"{name}.{output}" if output else name
-                    outputs[where_inside] = Wire(wire.kind, wire.looped, every=True, inside=True)
+                    outputs[f"{name}.{output}" if output else name] = Wire(
+                        wire.kind, wire.looped, every=True, inside=True
+                    )
         return outputs
 
 

@@ -1,7 +1,8 @@
 """Step 3: the key of a call, and the DAG in which equal calls are one.
 
 key = SHA-256 of canonical JSON of {"node", "version", "params", "in"}: params are coerced and defaulted, a file stands
-as the digest of its content, a link as [key of the call, output], a gathered constant as {"value"}. Names, layout, device and batch stay out.
+as the digest of its content, a link as [key of the call, output], a gathered constant as {"value"}. Names, layout,
+device and batch stay out.
 """
 
 from __future__ import annotations
