@@ -45,6 +45,8 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(PIP) --editable .
 	touch $@
 
+# k-diffusion comes without its dependencies, a training framework's; the tests read one file of it
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable ".[test,dev,recipe]"
+	$(PIP) --no-deps "$$(grep '^k-diffusion==' constraints.txt)"
 	touch $@

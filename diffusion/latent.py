@@ -11,6 +11,9 @@ from torch import Tensor
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
 """What a tensor of the samples' shape says: the noise, the velocity (arXiv 2202.00512), or the clean sample."""
 
+EstimateKind = PredictionType | Literal["predictor"]
+"""What an estimate says: one of these, or the clean sample by which a predictor went that is yet to be corrected."""
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -18,12 +21,12 @@ class Estimate:
 
     value: (1, C, h, w), the estimate.
     sigma: the noise level at which it was made, > 0.
-    kind: the coordinates `value` is in; a sampler leaves estimates of another kind alone.
+    kind: what `value` says; a sampler leaves estimates of another kind alone.
     """
 
     value: Tensor
     sigma: float
-    kind: PredictionType
+    kind: EstimateKind
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from diffusion.latent import Estimate, Latent, PredictionType
+from diffusion.latent import Estimate, EstimateKind, Latent
 from diffusion.prediction import Denoise, from_denoised, to_denoised
 from diffusion.schedules import Schedule, Step
 
@@ -67,7 +67,7 @@ def ddim(denoise: Denoise, latent: Latent, step: Step) -> Latent:
     return Latent(x, sigma_next)
 
 
-def _past(latent: Latent, kind: PredictionType) -> list[Estimate]:
+def _past(latent: Latent, kind: EstimateKind) -> list[Estimate]:
     """The estimates of that kind, oldest first, that still lie above the latent: it may have been noised again."""
     return [past for past in latent.history if past.kind == kind and past.sigma > latent.sigma]
 
@@ -138,14 +138,140 @@ def dpmpp_2m(denoise: Denoise, latent: Latent, step: Step) -> Latent:
     """
     x, sigma, sigma_next = latent.samples, step.sigma, step.sigma_next
     denoised = denoise(x, sigma)
-    past = _past(latent, "sample")[-1:]
-    D = denoised
-    if past and sigma_next > 0:
-        h = math.log(sigma) - math.log(sigma_next)
-        h_past = math.log(past[0].sigma) - math.log(sigma)
-        D = denoised + h / (2 * h_past) * (denoised - past[0].value)
+    D = _half_ahead(denoised, _past(latent, "sample"), step)
     shrink = sigma_next / sigma  # exp(-h)
     return Latent(shrink * x + (1 - shrink) * D, sigma_next, (Estimate(denoised, sigma, "sample"),))
+
+
+def _half_ahead(denoised: Tensor, past: list[Estimate], step: Step) -> Tensor:
+    """D of algorithm 2 of 2211.01095: `denoised` carried on, from the last past one, through half the step in lambda.
+
+    Where nothing is past, or lambda infinite as the step ends at 0, it is `denoised` and the step of first order.
+    """
+    if not past or step.sigma_next == 0:
+        return denoised
+    h = math.log(step.sigma) - math.log(step.sigma_next)
+    h_past = math.log(past[-1].sigma) - math.log(step.sigma)
+    return denoised + h / (2 * h_past) * (denoised - past[-1].value)
+
+
+def lms(denoise: Denoise, latent: Latent, step: Step) -> Latent:
+    """Linear multistep: Adams-Bashforth on uneven steps for eq. (1) of 2206.00364, k-diffusion's `sample_lms`.
+
+    The polynomial through eps here and at up to three levels before is integrated over the step: order four at most.
+    """
+    x, sigma, sigma_next = latent.samples, step.sigma, step.sigma_next
+    d = (x - denoise(x, sigma)) / sigma
+    ds = (*_past(latent, "epsilon")[-3:], Estimate(d, sigma, "epsilon"))
+
+    def integral(j: int) -> float:  # of the j-th Lagrange polynomial, from sigma to sigma_next
+        def phi(tau: float) -> float:
+            others = (past.sigma for k, past in enumerate(ds) if k != j)
+            return math.prod((tau - other) / (ds[j].sigma - other) for other in others)
+
+        # Simpson's rule, which is exact for a cubic
+        return (sigma_next - sigma) * (phi(sigma) + 4 * phi((sigma + sigma_next) / 2) + phi(sigma_next)) / 6
+
+    for j, past in enumerate(ds):
+        x = x + integral(j) * past.value
+    return Latent(x, sigma_next, ds[-3:])
+
+
+def dpm_2(denoise: Denoise, latent: Latent, step: Step) -> Latent:
+    """DPM-Solver-2, by way of the middle in log sigma, one evaluation if it ends at 0: algorithm 1 of 2206.00927."""
+    x, sigma, sigma_next = latent.samples, step.sigma, step.sigma_next
+    d = (x - denoise(x, sigma)) / sigma
+    if sigma_next > 0:
+        sigma_mid = math.sqrt(sigma * sigma_next)
+        u = x + (sigma_mid - sigma) * d
+        d = (u - denoise(u, sigma_mid)) / sigma_mid
+    return Latent(x + (sigma_next - sigma) * d, sigma_next)
+
+
+def dpmpp_sde(denoise: Denoise, latent: Latent, step: Step) -> Latent:
+    """DPM-Solver++(2S) for the SDE, r = 1/2: algorithm 1 of 2211.01095 with k-diffusion's ancestral noise on both ways.
+
+    The noise on the way to the middle and that on the way to the end are increments of one Brownian path whose time is
+    sigma, each divided by its deviation: both are standard normal, and their correlation is the root of the share of
+    the path that they have in common. The path's end is the step's own draw, as in other samplers; its middle, given
+    the end, takes another. One evaluation if it ends at 0.
+    """
+    x, sigma, sigma_next = latent.samples, step.sigma, step.sigma_next
+    denoised, noise = denoise(x, sigma), step.draw(x)
+    shrink = sigma_next / sigma  # exp(-h)
+    if sigma_next > 0:
+        sigma_mid = math.sqrt(sigma * sigma_next)
+        shared = (sigma - sigma_mid) / (sigma - sigma_next)
+        noise_mid = shared**0.5 * noise + (1 - shared) ** 0.5 * step.draw(x, 1)
+        u = shrink * x + (1 - shrink) * denoised + sigma_mid * (1 - shrink) ** 0.5 * noise_mid
+        denoised = denoise(u, sigma_mid)
+    x = shrink**2 * x + (1 - shrink**2) * denoised
+    return Latent(x + sigma_next * (1 - shrink**2) ** 0.5 * noise, sigma_next)
+
+
+def dpmpp_2m_sde(denoise: Denoise, latent: Latent, step: Step) -> Latent:
+    """SDE-DPM-Solver++(2M), midpoint: dpmpp_2m for the reverse SDE instead of the ODE, of 2211.01095."""
+    x, sigma, sigma_next = latent.samples, step.sigma, step.sigma_next
+    denoised = denoise(x, sigma)
+    D = _half_ahead(denoised, _past(latent, "sample"), step)
+    shrink = sigma_next / sigma  # exp(-h)
+    x = shrink**2 * x + (1 - shrink**2) * D
+    x = x + sigma_next * (1 - shrink**2) ** 0.5 * step.draw(x)
+    return Latent(x, sigma_next, (Estimate(denoised, sigma, "sample"),))
+
+
+def unipc(denoise: Denoise, latent: Latent, step: Step) -> Latent:
+    """UniPC of order two for data prediction, B(h) = exp(h) - 1: algorithms 1 (UniC) and 2 (UniP) of 2302.04867.
+
+    The estimate made here is what the step that led here lacked, so x is corrected first. The next x is then predicted
+    from the corrected one by UniP-2, which is dpmpp_2m, without another evaluation. A latent that has been noised again
+    was not predicted, and starts anew.
+    """
+    x, sigma, sigma_next = latent.samples, step.sigma, step.sigma_next
+    denoised = denoise(x, sigma)
+    past = _past(latent, "predictor")
+    if len(past) < len(latent.history):  # noised again
+        past = []
+    x = x + _unic(denoised, past, sigma)
+    D = _half_ahead(denoised, past, step)
+    shrink = sigma_next / sigma  # exp(-h)
+    return Latent(shrink * x + (1 - shrink) * D, sigma_next, (*past, Estimate(denoised, sigma, "predictor"))[-2:])
+
+
+def _unic(m: Tensor, past: list[Estimate], sigma: float) -> Tensor | float:
+    """What UniC adds to the x at sigma that UniP predicted from `past`, now that the estimate there is m.
+
+    UniP and UniC begin at the same sample, which drops out of their difference: it need not be kept, and what has been
+    blended into x since stays there. b_1 and b_2 are the means of u and u² over the step, u = 0 … 1 in lambda, where
+    later weighs more by exp(h u); rho solves R rho = b.
+    """
+    if not past:
+        return 0.0
+    m_0, sigma_0 = past[-1].value, past[-1].sigma
+    h = math.log(sigma_0) - math.log(sigma)
+    shrink = sigma / sigma_0  # exp(-h)
+    if len(past) == 1:
+        return (1 - shrink) * (m - m_0) / 2
+    r_1 = (math.log(sigma_0) - math.log(past[-2].sigma)) / h
+    D_1 = (past[-2].value - m_0) / r_1
+    b_1 = 1 / (1 - shrink) - 1 / h
+    b_2 = 1 / (1 - shrink) - 2 * b_1 / h
+    rho_1 = (b_1 - b_2) / (1 - r_1)
+    rho_2 = b_1 - rho_1
+    return (1 - shrink) * ((rho_1 - 1 / 2) * D_1 + rho_2 * (m - m_0))
+
+
+def lcm(denoise: Denoise, latent: Latent, step: Step) -> Latent:
+    """Latent consistency sampling of 2310.04378: clean at once, then noised anew; algorithm 1 of 2303.01469.
+
+    c_skip and c_out, eq. (5) of 2303.01469, make the answer x itself at timestep 0, with sigma_data 0.5 and timesteps
+    counted tenfold as in training. What is skipped is the variance-preserving view, which the UNet is given.
+    """
+    x, sigma, sigma_next = latent.samples, step.sigma, step.sigma_next
+    c_skip = 0.5**2 / ((10 * step.timestep) ** 2 + 0.5**2)
+    c_out = (1 - c_skip) ** 0.5
+    f = c_skip * latent.vp + c_out * denoise(x, sigma)
+    return Latent(f + sigma_next * step.draw(x), sigma_next)
 
 
 @dataclass(frozen=True)
@@ -153,8 +279,8 @@ class Sampler:
     """A sampler and what a reader or a planner would ask of it.
 
     advance: the function itself.
-    order: of its formula (that of plms holds once the history is full, and for even steps).
-    evaluations: of the denoiser in a step (plms makes one more on its first; heun one less on a last step to 0).
+    order: of its formula once the history is full, in law where noise is added (that of plms holds for even steps).
+    evaluations: of the denoiser in a step (plms makes one more on its first; where there are two, it is one to 0).
     noise: when it adds fresh noise.
     """
 
@@ -188,4 +314,10 @@ SAMPLERS: dict[str, Sampler] = {
     "euler_ancestral": Sampler(euler_ancestral, noise="always"),
     "heun": Sampler(heun, order=2, evaluations=2),
     "dpmpp_2m": Sampler(dpmpp_2m, order=2),
+    "lms": Sampler(lms, order=4),
+    "dpm_2": Sampler(dpm_2, order=2, evaluations=2),
+    "dpmpp_sde": Sampler(dpmpp_sde, order=2, evaluations=2, noise="always"),
+    "dpmpp_2m_sde": Sampler(dpmpp_2m_sde, order=2, noise="always"),
+    "unipc": Sampler(unipc, order=3),
+    "lcm": Sampler(lcm, noise="always"),
 }

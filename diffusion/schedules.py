@@ -129,8 +129,9 @@ class Step:
     steps: how many there are.
     sigma, sigma_next: the noise levels it leads from and to; sigma > 0, sigma_next ≤ sigma.
     prediction_type: what the model's output means; plms extrapolates in those coordinates.
+    timestep: where sigma lies in training, for lcm; infinite, far from its boundary, if the schedule does not say.
     eta: share of fresh noise in ddim, 0 … 1.
-    noise: called for the fresh noise of this step, (1, C, h, w), by samplers that add some.
+    noise: called with k for the k-th fresh noise of this step, (1, C, h, w), by samplers that add some.
     """
 
     index: int
@@ -138,19 +139,23 @@ class Step:
     sigma: float
     sigma_next: float
     prediction_type: PredictionType = "epsilon"
+    timestep: float = math.inf
     eta: float = 0.0
-    noise: Callable[[], Tensor] | None = None
+    noise: Callable[[int], Tensor] | None = None
 
     @property
     def is_last(self) -> bool:
         """Whether no step follows."""
         return self.index == self.steps - 1
 
-    def draw(self, like: Tensor) -> Tensor:
-        """Fresh noise on the device and in the dtype of `like`; raises ValueError if the step was given none."""
+    def draw(self, like: Tensor, k: int = 0) -> Tensor:
+        """Fresh noise on the device and in the dtype of `like`; raises ValueError if the step was given none.
+
+        k: 0 for the noise the step ends with, from 1 on for what a sampler needs on the way there.
+        """
         if self.noise is None:
             raise ValueError(f"step {self.index}: this sampler adds noise, but the step was given none; pass a seed")
-        return self.noise().to(like)
+        return self.noise(k).to(like)
 
 
 @dataclass(frozen=True)
@@ -159,20 +164,25 @@ class Schedule:
 
     sigmas: steps + 1 of them, descending, all but the last > 0; step i leads from sigmas[i] to sigmas[i + 1].
     prediction_type: what the model's output means, for the samplers that need it.
+    timesteps: where in training the steps begin, one a step, or () if that is not known; only lcm asks.
 
     The last may equal the one before: that is how ddim ends where a spacing already visits timestep 0.
-    Raises ValueError if the sigmas are fewer than two or not as said.
+    Raises ValueError if the sigmas are fewer than two or not as said, or the timesteps of another number.
     """
 
     sigmas: tuple[float, ...]
     prediction_type: PredictionType = "epsilon"
+    timesteps: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what the class says of its fields."""
+        object.__setattr__(self, "timesteps", tuple(self.timesteps))  # JSON, where schedules are kept, has only lists
         body, last = self.sigmas[:-1], self.sigmas[-1:]
         descending = all(high > low for high, low in pairwise(body)) and bool(body) and body[-1] >= last[0]
         if not (descending and body[-1] > 0 and last[0] >= 0 and math.isfinite(body[0])):
             raise ValueError(f"Schedule.sigmas: expected two or more, descending, at least 0, got {self.sigmas}")
+        if self.timesteps and len(self.timesteps) != self.steps:
+            raise ValueError(f"Schedule.timesteps: expected {self.steps}, one a step, got {len(self.timesteps)}")
 
     @property
     def steps(self) -> int:
@@ -181,6 +191,8 @@ class Schedule:
 
     def step(self, index: int, *, eta: float = 0.0, noise: Noise | None = None) -> Step:
         """Step `index` of the schedule, 0 … steps - 1; its fresh noise is draw index + 1, made only if asked for.
+
+        More noise within the step is drawn from behind that of all the steps: its k-th is draw index + 1 + k · steps.
 
         Raises ValueError if there is no such step, or eta lies outside 0 … 1.
         """
@@ -194,8 +206,9 @@ class Schedule:
             sigma=self.sigmas[index],
             sigma_next=self.sigmas[index + 1],
             prediction_type=self.prediction_type,
+            timestep=self.timesteps[index] if self.timesteps else math.inf,
             eta=eta,
-            noise=None if noise is None else lambda: noise.draw(index + 1),
+            noise=None if noise is None else lambda k: noise.draw(index + 1 + k * self.steps),
         )
 
 
@@ -206,23 +219,33 @@ class Habits:
     spacing: the one it takes where the config names none.
     ends_trained: ends at the lowest sigma of training (unless `set_alpha_to_one`), not at 0.
     whole: keeps linspace to whole timesteps.
-    spare: spreads leading and linspace over one point more and leaves the lowest out; runs karras over all of training.
+    spare: spreads leading and linspace over one point more and leaves the lowest out; runs karras and exponential over
+        all of training.
+    distilled: for a model distilled to few steps, on how many timesteps: trailing keeps to these, they are the most
+        steps there can be, and whatever spacing the config names is that of the model it was distilled from.
     """
 
     spacing: str
     ends_trained: bool = False
     whole: bool = False
     spare: bool = False
+    distilled: int = 0
 
 
 HABITS: dict[str, Habits] = {
-    "ddim": Habits("leading", ends_trained=True, whole=True),
-    "plms": Habits("leading", ends_trained=True, whole=True),
-    "ddpm": Habits("leading", whole=True),
-    "euler": Habits("linspace"),
-    "euler_ancestral": Habits("linspace"),
-    "heun": Habits("linspace"),
-    "dpmpp_2m": Habits("linspace", whole=True, spare=True),
+    "ddim": Habits("leading", ends_trained=True, whole=True),  # DDIMScheduler
+    "plms": Habits("leading", ends_trained=True, whole=True),  # PNDMScheduler
+    "ddpm": Habits("leading", whole=True),  # DDPMScheduler
+    "euler": Habits("linspace"),  # EulerDiscreteScheduler
+    "euler_ancestral": Habits("linspace"),  # EulerAncestralDiscreteScheduler
+    "heun": Habits("linspace"),  # HeunDiscreteScheduler
+    "dpmpp_2m": Habits("linspace", whole=True, spare=True),  # DPMSolverMultistepScheduler
+    "lms": Habits("linspace"),  # LMSDiscreteScheduler
+    "dpm_2": Habits("linspace"),  # KDPM2DiscreteScheduler
+    "dpmpp_sde": Habits("linspace"),  # DPMSolverSDEScheduler
+    "dpmpp_2m_sde": Habits("linspace", whole=True, spare=True),  # DPMSolverMultistepScheduler, sde-dpmsolver++
+    "unipc": Habits("linspace", whole=True, spare=True),  # UniPCMultistepScheduler
+    "lcm": Habits("trailing", distilled=50),  # LCMScheduler
 }
 
 
@@ -236,6 +259,9 @@ def leading(training: Training, steps: int, habits: Habits) -> list[float]:
 def trailing(training: Training, steps: int, habits: Habits) -> list[float]:
     """Even strides down from the top timestep: never quite reaches the bottom. arXiv 2305.08891, table 2."""
     top = len(training.sigmas)
+    if habits.distilled:  # every so many timesteps from the top, and of these again every so many
+        count = min(habits.distilled, top)
+        return [training.t_to_sigma((count - i * count // steps) * (top // count) - 1) for i in range(steps)]
     stride = top - (top - top / steps)  # top / steps as numpy's arange rounds it: halves then round as in diffusers
     return [training.t_to_sigma(round(top - i * stride) - 1) for i in range(steps)]
 
@@ -248,19 +274,75 @@ def linspace(training: Training, steps: int, habits: Habits) -> list[float]:
     return [training.t_to_sigma(round(t) if habits.whole else t) for t in timesteps]
 
 
-def karras(training: Training, steps: int, habits: Habits) -> list[float]:
-    """Evenly in sigma^(1/7), which spends more steps on low noise. Eq. (5) of EDM, arXiv 2206.00364.
+def simple(training: Training, steps: int, habits: Habits) -> list[float]:
+    """Even strides down from the top of the table of sigmas, rounded down to a whole index, as ComfyUI's."""
+    top = len(training.sigmas)
+    return [training.sigmas[top - 1 - int(i * (top / steps))] for i in range(steps)]
 
-    It runs between the ends of the sampler's default spacing (see `Habits.spare` for the exception), as in diffusers.
+
+def sgm_uniform(training: Training, steps: int, habits: Habits) -> list[float]:
+    """Evenly over all timesteps, both ends included, in one point more, and without the lowest, as ComfyUI's."""
+    top = len(training.sigmas) - 1
+    return [training.t_to_sigma(top * (steps - i) / steps) for i in range(steps)]
+
+
+def ddim_uniform(training: Training, steps: int, habits: Habits) -> list[float]:
+    """Whole strides up from timestep 1, as ComfyUI's: leading with an offset of 1, whatever the config says."""
+    stride = len(training.sigmas) // steps
+    return [training.t_to_sigma(i * stride + 1) for i in reversed(range(steps))]
+
+
+def _ends(training: Training, steps: int, habits: Habits) -> tuple[float, float]:
+    """The highest and the lowest sigma of the sampler's default spacing, or of all training: see `Habits.spare`.
+
+    Between these run the spacings that are made of sigmas and not of timesteps, as they do in diffusers.
     """
-    rho = 7
     if habits.spare:
-        sigma_max, sigma_min = training.sigmas[-1], training.sigmas[0]
-    else:
-        ends = SPACINGS[_default_spacing(training, habits)](training, steps, habits)
-        sigma_max, sigma_min = ends[0], ends[-1]
+        return training.sigmas[-1], training.sigmas[0]
+    sigmas = SPACINGS[_default_spacing(training, habits)](training, steps, habits)
+    return sigmas[0], sigmas[-1]
+
+
+def karras(training: Training, steps: int, habits: Habits) -> list[float]:
+    """Evenly in sigma^(1/7), which spends more steps on low noise. Eq. (5) of EDM, arXiv 2206.00364."""
+    rho = 7
+    sigma_max, sigma_min = _ends(training, steps, habits)
     top, bottom = sigma_max ** (1 / rho), sigma_min ** (1 / rho)
     return [(top + i / max(steps - 1, 1) * (bottom - top)) ** rho for i in range(steps)]
+
+
+def exponential(training: Training, steps: int, habits: Habits) -> list[float]:
+    """Evenly in log sigma, which spends most steps on low noise."""
+    sigma_max, sigma_min = _ends(training, steps, habits)
+    return [sigma_max * (sigma_min / sigma_max) ** (i / max(steps - 1, 1)) for i in range(steps)]
+
+
+def beta(training: Training, steps: int, habits: Habits) -> list[float]:
+    """At even quantiles of Beta(0.6, 0.6) over the timesteps, which crowds the steps at both ends. arXiv 2407.12173.
+
+    ComfyUI rounds to whole timesteps; diffusers spreads the quantiles over sigma, where nearly all are high noise.
+    """
+    top = len(training.sigmas) - 1
+    shares = torch.tensor([1 - i / max(steps - 1, 1) for i in range(steps)], dtype=torch.float64)
+    return [training.t_to_sigma(min(x * top, top)) for x in _beta_quantiles(shares, 0.6).tolist()]
+
+
+def _beta_quantiles(p: Tensor, a: float) -> Tensor:
+    """The x below which shares p of Beta(a, a) lie, (n,) float64: the inverse of I_x(a, a), for a ≤ 1.
+
+    The law is symmetric, which leaves x ≤ 1/2. There the power series of I_x, eq. 8.17.7 of the DLMF, needs no more
+    than 60 terms, and Newton's method no more than 8 steps, as I_x is concave.
+    """
+    scale = math.gamma(2 * a) / math.gamma(a) ** 2
+    rest = torch.minimum(p, 1 - p)
+    x = (rest * a / scale) ** (1 / a)  # by the first term of the series
+    for _ in range(8):
+        term, share = scale * x**a, torch.zeros_like(x)
+        for n in range(60):
+            share = share + term / (a + n)
+            term = term * x * (n + 1 - a) / (n + 1)
+        x = x - (share - rest) / (scale * (x * (1 - x)) ** (a - 1))
+    return torch.where(p > 0.5, 1 - x, x)
 
 
 SPACINGS: dict[str, Callable[[Training, int, Habits], list[float]]] = {
@@ -268,16 +350,21 @@ SPACINGS: dict[str, Callable[[Training, int, Habits], list[float]]] = {
     "trailing": trailing,
     "linspace": linspace,
     "karras": karras,
+    "exponential": exponential,
+    "beta": beta,
+    "simple": simple,
+    "sgm_uniform": sgm_uniform,
+    "ddim_uniform": ddim_uniform,
 }
 """Name → function that picks `steps` sigmas, descending, without the final one."""
 
 
 def make_schedule(training: Training, steps: int, spacing: str = "default", sampler: str = "ddim") -> Schedule:
-    """The noise levels `sampler` visits in `steps` steps, 1 ≤ steps ≤ T.
+    """The noise levels `sampler` visits in `steps` steps, 1 ≤ steps ≤ T (50 for lcm).
 
     spacing: a name in SPACINGS, or "default": the one the model's config asks for, else the sampler's own. Sigmas are
-    those of the diffusers scheduler of the same name (`DDPMScheduler` for ddpm, `DPMSolverMultistepScheduler` for
-    dpmpp_2m …), made from the same config. The final sigma, 0 or the lowest of training, is the sampler's too.
+    those of the diffusers scheduler named in HABITS, made from the same config; simple, sgm_uniform and ddim_uniform,
+    which diffusers does not have, are ComfyUI's. The final sigma, 0 or the lowest of training, is the sampler's too.
 
     Two differences from diffusers where the spacing is not leading. Where linspace falls between timesteps, sigma is
     log-linear, so that the UNet is called at that timestep exactly; diffusers is linear in sigma (less than 1e-4 apart
@@ -289,16 +376,21 @@ def make_schedule(training: Training, steps: int, spacing: str = "default", samp
     _expect("sampler", sampler, HABITS)
     _expect("spacing", spacing, ("default", *SPACINGS))
     habits = HABITS[sampler]
-    most = len(training.sigmas) - habits.spare
+    trained = len(training.sigmas)
+    most = min(habits.distilled or trained, trained) - habits.spare
     if not 1 <= steps <= most:
-        raise ValueError(f"steps: expected 1 to {most}, got {steps}; the model was trained on {len(training.sigmas)}")
+        asked = f"steps: expected 1 to {most}, got {steps}"
+        if habits.distilled:
+            raise ValueError(f"{asked}; {sampler} is for models distilled to no more")
+        raise ValueError(f"{asked}; the model was trained on {trained}")
     name = _default_spacing(training, habits) if spacing == "default" else spacing
+    sigmas = SPACINGS[name](training, steps, habits)
     final = training.sigmas[0] if habits.ends_trained and not training.set_alpha_to_one else 0.0
-    return Schedule((*SPACINGS[name](training, steps, habits), final), training.prediction_type)
+    return Schedule((*sigmas, final), training.prediction_type, tuple(map(training.sigma_to_t, sigmas)))
 
 
 def _default_spacing(training: Training, habits: Habits) -> str:
-    name = training.timestep_spacing or habits.spacing
+    name = habits.spacing if habits.distilled else training.timestep_spacing or habits.spacing
     _expect("scheduler_config.timestep_spacing", name, ("leading", "trailing", "linspace"))
     return name
 

@@ -5,15 +5,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
     DPMSolverMultistepScheduler,
+    DPMSolverSDEScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
+    KDPM2DiscreteScheduler,
+    LCMScheduler,
+    LMSDiscreteScheduler,
     PNDMScheduler,
+    UniPCMultistepScheduler,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +29,7 @@ from diffusion.noise import Noise
 from diffusion.samplers import SAMPLERS, start
 from diffusion.schedules import BETAS, HABITS, SPACINGS, Schedule, Training, make_schedule
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers under numpy 2
+pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")  # diffusers under numpy 2
 
 SCHEDULERS: dict[str, Any] = {
     "ddim": DDIMScheduler,
@@ -33,6 +39,12 @@ SCHEDULERS: dict[str, Any] = {
     "euler_ancestral": EulerAncestralDiscreteScheduler,
     "heun": HeunDiscreteScheduler,
     "dpmpp_2m": DPMSolverMultistepScheduler,
+    "lms": LMSDiscreteScheduler,
+    "dpm_2": KDPM2DiscreteScheduler,
+    "dpmpp_sde": DPMSolverSDEScheduler,
+    "dpmpp_2m_sde": DPMSolverMultistepScheduler,
+    "unipc": UniPCMultistepScheduler,
+    "lcm": LCMScheduler,
 }
 STEPS = (1, 2, 4, 7, 20, 30, 50)
 
@@ -45,8 +57,8 @@ def diffusers_levels(sampler: str, steps: int, config: dict[str, Any]) -> tuple[
     sigmas = scheduler.sigmas.tolist() if hasattr(scheduler, "sigmas") else None
     if sampler == "plms":  # the second timestep stands there twice
         timesteps = timesteps[:1] + timesteps[2:]
-    if sampler == "heun":  # every timestep but the first stands there twice
-        timesteps, sigmas = timesteps[::2], [*sigmas[:-1:2], sigmas[-1]]
+    if SAMPLERS[sampler].evaluations == 2:  # every sigma but the first stands there twice, with two timesteps
+        timesteps, sigmas = timesteps[::2], list(dict.fromkeys(sigmas))
     return timesteps, sigmas
 
 
@@ -66,26 +78,40 @@ def test_trained_betas_take_precedence() -> None:
     np.testing.assert_allclose(training.sigmas, ((1 - alphas_cumprod) / alphas_cumprod).sqrt(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("spacing", ["default", *SPACINGS])
+OPTIONS: dict[str, dict[str, Any]] = {
+    "default": {},
+    **{spacing: {"timestep_spacing": spacing} for spacing in ("leading", "trailing", "linspace")},
+    **{spacing: {f"use_{spacing}_sigmas": True} for spacing in ("karras", "exponential")},
+}
+OF_SIGMAS = ("karras", "exponential")
+
+
+@pytest.mark.parametrize("spacing", OPTIONS)
 @pytest.mark.parametrize("sampler", SCHEDULERS)
 def test_levels_are_those_of_diffusers(sampler: str, spacing: str) -> None:
-    if spacing == "karras" and sampler in ("ddim", "plms", "ddpm", "euler_ancestral"):
-        pytest.skip("has no Karras sigmas in diffusers")
-    changes = {"default": {}, "karras": {"use_karras_sigmas": True}}
-    config = SD | changes.get(spacing, {"timestep_spacing": spacing})
+    if spacing in OF_SIGMAS and sampler in ("ddim", "plms", "ddpm", "euler_ancestral", "lcm"):
+        pytest.skip("is not made of sigmas in diffusers")
+    if sampler == "lcm" and spacing in ("leading", "linspace"):
+        pytest.skip("diffusers has but one spacing for it")
+    config = SD | OPTIONS[spacing]
     training = Training.from_config(SD)
     for steps in STEPS:
         ours = make_schedule(training, steps, spacing, sampler)
         timesteps, sigmas = diffusers_levels(sampler, steps, config)
         assert ours.steps == steps
         our_timesteps = np.array([training.sigma_to_t(sigma) for sigma in ours.sigmas[:-1]])
-        if spacing == "karras" and sampler == "dpmpp_2m":
-            our_timesteps = our_timesteps.round()  # diffusers rounds what it tells the UNet, though not sigma
-        np.testing.assert_allclose(our_timesteps, timesteps, rtol=0, atol=1e-3 if spacing == "karras" else 1e-4)
+        np.testing.assert_array_equal(ours.timesteps, our_timesteps)
+        if spacing in OF_SIGMAS and HABITS[sampler].spare:  # diffusers rounds what it tells the UNet, though not sigma
+            assert np.abs(our_timesteps - timesteps).max() <= 1
+        elif (sampler, spacing) == ("dpm_2", "karras"):
+            assert np.abs(our_timesteps - timesteps).max() <= 0.5 + 1e-3
+        else:
+            atol = 1e-3 if spacing in OF_SIGMAS else 1e-4
+            np.testing.assert_allclose(our_timesteps, timesteps, rtol=0, atol=atol)
         if sigmas is not None:
             np.testing.assert_allclose(ours.sigmas, sigmas, rtol=1e-4)
         else:
-            final = 0 if sampler == "ddpm" else training.sigmas[0]
+            final = 0 if sampler in ("ddpm", "lcm") else training.sigmas[0]
             assert ours.sigmas[-1] == final
 
 
@@ -108,11 +134,63 @@ def test_rounding_is_that_of_diffusers_at_every_number_of_steps(spacing: str) ->
         assert ours == scheduler.timesteps.tolist()[:steps]  # where diffusers has one more, it is timestep -1
 
 
+def test_the_timesteps_of_lcm_are_those_of_diffusers_at_every_number_of_steps() -> None:
+    training, scheduler = Training.from_config(SD), LCMScheduler.from_config(SD)
+    for steps in range(1, 51):
+        scheduler.set_timesteps(steps)
+        assert list(make_schedule(training, steps, sampler="lcm").timesteps) == scheduler.timesteps.tolist()
+
+
+def test_exponential_is_even_in_log_sigma() -> None:
+    sigmas = make_schedule(Training.from_config(SD), 20, "exponential", "euler").sigmas[:-1]
+    np.testing.assert_allclose(np.diff(np.log(sigmas)), np.log(sigmas[-1] / sigmas[0]) / 19, rtol=1e-9)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
+def test_beta_lies_at_the_quantiles_of_the_beta_distribution(sampler: str) -> None:
+    training = Training.from_config(SD)
+    for steps in (1, 2, 3, 20, 333):
+        sigmas = make_schedule(training, steps, "beta", sampler).sigmas[:-1]
+        timesteps = 999 * scipy.stats.beta.ppf(1 - np.linspace(0, 1, steps), 0.6, 0.6)
+        np.testing.assert_allclose(sigmas, [training.t_to_sigma(t) for t in timesteps], rtol=1e-9)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_simple_takes_every_so_many_of_the_table_from_the_top(steps: int) -> None:
+    training = Training.from_config(SD)
+    sigmas = make_schedule(training, steps, "simple", "euler").sigmas
+    assert sigmas == (*(training.sigmas[-1 - i * 1000 // steps] for i in range(steps)), 0)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_sgm_uniform_leaves_out_the_last_of_one_point_more(steps: int) -> None:
+    schedule = make_schedule(Training.from_config(SD), steps, "sgm_uniform", "euler")
+    np.testing.assert_allclose(schedule.timesteps, np.linspace(999, 0, steps + 1)[:-1], rtol=1e-12)
+    assert schedule.sigmas[-1] == 0
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_ddim_uniform_strides_up_from_timestep_one(steps: int) -> None:
+    for offset in (0, 1):  # of leading, which it does not heed
+        training = Training.from_config(SD | {"steps_offset": offset})
+        timesteps = make_schedule(training, steps, "ddim_uniform", "euler").timesteps
+        assert timesteps[::-1] == tuple(range(1, 1001, 1000 // steps))[:steps]
+
+
+@pytest.mark.parametrize("spacing", ["simple", "sgm_uniform", "ddim_uniform"])
+@pytest.mark.parametrize("sampler", HABITS)
+def test_comfyuis_spacings_are_the_same_for_all_samplers_but_for_the_end(sampler: str, spacing: str) -> None:
+    training = Training.from_config(SD)
+    schedule = make_schedule(training, 20, spacing, sampler)
+    assert schedule.timesteps == make_schedule(training, 20, spacing, "euler").timesteps
+    assert schedule.sigmas[-1] == (training.sigmas[0] if sampler in ("ddim", "plms") else 0)
+
+
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("sampler", HABITS)
 def test_every_schedule_is_descending_and_as_long_as_asked(sampler: str, spacing: str) -> None:
     training = Training.from_config(SD)
-    for steps in (*range(1, 60), 499, 998):
+    for steps in range(1, 51) if sampler == "lcm" else (*range(1, 60), 499, 998):
         assert make_schedule(training, steps, spacing, sampler).steps == steps  # Schedule itself checks the order
 
 
@@ -178,6 +256,7 @@ def test_a_config_that_cannot_be_honoured_is_refused(change: dict[str, Any], mes
         ({"steps": 0}, "steps: expected 1 to 1000, got 0"),
         ({"steps": 1001}, "steps: expected 1 to 1000, got 1001"),
         ({"steps": 1000}, "timestep: expected 0 to 999, got 1000"),  # the offset of leading
+        ({"steps": 51, "sampler": "lcm"}, "steps: expected 1 to 50, got 51; lcm is for models distilled to no more"),
         ({"steps": 20, "spacing": "even"}, "spacing: expected one of default, leading, trailing, linspace, karras"),
         ({"steps": 20, "sampler": "magic"}, "sampler: expected one of ddim, plms"),
     ],
@@ -200,6 +279,32 @@ def test_a_step_carries_its_levels_and_its_noise() -> None:
     step = Schedule((3.0, 2.0, 1.0)).step(1, eta=0.5, noise=noise)
     assert (step.index, step.steps, step.sigma, step.sigma_next, step.eta, step.is_last) == (1, 2, 2.0, 1.0, 0.5, True)
     assert torch.equal(step.draw(torch.zeros(1)), noise.draw(2))
+    assert torch.equal(step.draw(torch.zeros(1), 1), noise.draw(4))  # the last step's is draw 2, so this is no one's
+    assert step.timestep == math.inf
+
+
+def test_no_noise_is_drawn_twice_in_a_run() -> None:
+    drawn: list[int] = []
+
+    class Counted(Noise):
+        def draw(self, k: int = 0) -> torch.Tensor:
+            drawn.append(k)
+            return torch.zeros(1)
+
+    schedule = Schedule((5.0, 4.0, 3.0, 2.0, 1.0))
+    for index in range(4):
+        step = schedule.step(index, noise=Counted(0, (1, 1, 1)))
+        for k in range(3):
+            step.draw(torch.zeros(1), k)
+    assert sorted(drawn) == list(range(1, 13))  # draw 0 is the start's
+
+
+def test_a_schedule_tells_its_steps_their_timesteps() -> None:
+    schedule = make_schedule(Training.from_config(SD), 20, "trailing")
+    assert [schedule.step(i).timestep for i in (0, 1, 19)] == [999, 949, 49]
+    assert Schedule((3.0, 2.0, 1.0), timesteps=[20.0, 10.0]) == Schedule((3.0, 2.0, 1.0), timesteps=(20.0, 10.0))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"Schedule\.timesteps: expected 2, one a step, got 1"):
+        Schedule((3.0, 2.0, 1.0), timesteps=(20.0,))
 
 
 @pytest.mark.parametrize(("index", "eta"), [(-1, 0.0), (2, 0.0), (0, 1.5), (0, -0.1)])
