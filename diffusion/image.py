@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageFilter, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 16384 * 16384
 """Larger pictures are refused before they are unpacked."""
@@ -99,6 +99,11 @@ def read_image(path: Path) -> Image:
         raise ValueError(f"{path.name}: the picture cannot be read: {error}") from None
 
 
+def enlarge(image: Image, factor: int) -> Image:
+    """The picture with each pixel as a square of `factor` pixels a side."""
+    return image if factor == 1 else Image(image.pixels.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
 def resize(image: Image, width: int, height: int, fit: Fit = "crop") -> Image:
     """The picture at another size, by Lanczos resampling.
 
@@ -118,18 +123,59 @@ def resize(image: Image, width: int, height: int, fit: Fit = "crop") -> Image:
     return Image.from_pillow(picture.resize((width, height), Pillow.Resampling.LANCZOS))
 
 
-MaskSource = Literal["luminance", "alpha", "red", "green", "blue"]
+def crop(image: Image, left: int, top: int, width: int, height: int) -> Image:
+    """A rectangle cut out of a picture, in pixels; alpha is kept.
+
+    Raises:
+        ValueError: it does not lie inside the picture, or is empty.
+    """
+    for side, start, length, whole in (("width", left, width, image.size[0]), ("height", top, height, image.size[1])):
+        name = "left" if side == "width" else "top"
+        if not 0 <= start < whole:
+            raise ValueError(f"{name}: expected 0 to {whole - 1}, inside the picture, found {start}")
+        if not 1 <= length <= whole - start:
+            raise ValueError(f"{side}: expected 1 to {whole - start}, as {name} is {start} of {whole}, found {length}")
+    return Image(image.pixels[top : top + height, left : left + width])
 
 
-def mask_from(image: Image, source: MaskSource = "luminance", invert: bool = False) -> Mask:
-    """A mask read from a picture: its brightness, its transparency (transparent = repaint), or one colour channel."""
-    pixels = image.pixels
-    if source == "alpha":
-        if pixels.shape[2] != 4:
-            raise ValueError("mask from alpha: expected a picture with an alpha channel, found one without")
-        values = 255 - pixels[..., 3]
-    elif source == "luminance":
-        values = np.array(image.on().to_pillow().convert("L"))
-    else:
-        values = pixels[..., ("red", "green", "blue").index(source)]
-    return Mask(255 - values if invert else values)
+def pad_for_outpaint(
+    image: Image, left: int, top: int, right: int, bottom: int, overlap: int = 0
+) -> tuple[Image, Mask]:
+    """A larger picture with room to paint on, and the mask of that room.
+
+    The border goes on from the picture's edge and grows softer with the distance: the VAE is shown colours that are
+    plausible there, without streaks. The picture itself stays as it is.
+
+    Args:
+        image: alpha is laid on white.
+        left: how many pixels wide the border is on this side, ≥ 0.
+        top: likewise.
+        right: likewise.
+        bottom: likewise.
+        overlap: the mask reaches so many pixels into the picture where there is a border, ≥ 0, so that the seam is
+            repainted too.
+
+    Returns:
+        The picture, and the mask: 255 on the border and the overlap, 0 elsewhere.
+    """
+    opaque, (width, height) = image.on().pixels, image.size
+    padded = np.pad(opaque, ((top, bottom), (left, right), (0, 0)), mode="edge")
+    away = np.hypot(outside(top, height, bottom)[:, None], outside(left, width, right))[..., None]  # (H, W, 1)
+
+    # blurs of radius 1, 2, 4 …: each takes over where the picture is once to twice its radius away
+    soft, radius = padded.astype(np.float32), 1
+    while radius < away.max():
+        softer = Pillow.fromarray(padded).filter(ImageFilter.GaussianBlur(radius))
+        soft += (np.asarray(softer) - soft) * (away / radius - 1).clip(0, 1)
+        radius *= 2
+
+    free = np.full(padded.shape[:2], 255, dtype=np.uint8)
+    rows = slice(top + overlap * (top > 0), max(top + height - overlap * (bottom > 0), 0))
+    columns = slice(left + overlap * (left > 0), max(left + width - overlap * (right > 0), 0))
+    free[rows, columns] = 0
+    return Image(np.rint(soft).astype(np.uint8)), Mask(free)
+
+
+def outside(before: int, length: int, after: int) -> np.ndarray:
+    """For each of before + length + after pixels in a row, how far it lies outside those in the middle; 0 for them."""
+    return np.concatenate([np.arange(before, 0, -1), np.zeros(length), np.arange(1, after + 1)]).astype(np.float32)

@@ -204,17 +204,27 @@ def encode_image(vae: VAE, image: Image, seed: int | None = None) -> Latent:
     Raises:
         ValueError: the picture's size does not fit.
     """
-    config, (width, height) = vae.config, image.size
-    if width % config.factor or height % config.factor:
-        fit = " × ".join(str(max(round(n / config.factor), 1) * config.factor) for n in (width, height))
+    return encode_pixels(vae, as_tensor(vae, image), seed)
+
+
+def as_tensor(vae: VAE, image: Image) -> Tensor:
+    """The picture as a VAE reads it: (1, 3, H, W) float32 in [-1, 1]; ValueError if its size does not fit."""
+    factor, (width, height) = vae.config.factor, image.size
+    if width % factor or height % factor:
+        fit = " × ".join(str(max(round(n / factor), 1) * factor) for n in (width, height))
         raise ValueError(
-            f"image: expected width and height to be multiples of {config.factor}, found {width} × {height}; "
+            f"image: expected width and height to be multiples of {factor}, found {width} × {height}; "
             f"resize it first, to {fit} say"
         )
-    weight = next(vae.parameters())
     x = torch.from_numpy(image.on().pixels.copy()).permute(2, 0, 1)[None]  # (H, W, 3) → (1, 3, H, W)
+    return x.float() / 127.5 - 1
+
+
+def encode_pixels(vae: VAE, x: Tensor, seed: int | None = None) -> Latent:
+    """(1, 3, H, W) float32 in [-1, 1] → clean latent (sigma 0), scaled; `seed` as for `encode_image`."""
+    config, weight = vae.config, next(vae.parameters())
     with torch.no_grad():
-        mean, logvar = vae.encode((x.float() / 127.5 - 1).to(weight))
+        mean, logvar = vae.encode(x.to(weight))
     z = mean.float().cpu()
     if seed is not None:
         z = z + (logvar.float().cpu() / 2).exp() * torch.randn(z.shape, generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""Pictures and masks: what a file gives, what is refused, and that nobody can change a value."""
+"""Pictures and masks: what a file gives, what is refused, sizes, and that nobody can change a value."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from diffusion import image as stage
-from diffusion.image import Image, Mask, mask_from, read_image, resize
+from diffusion.image import Image, Mask, crop, pad_for_outpaint, read_image, resize
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -187,24 +189,71 @@ def test_pad_shows_all_on_white() -> None:
     assert np.array_equal(pixels[5:15], halves().pixels)
 
 
-# ── masks ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_crop_is_cut_out() -> None:
+    image = Image(RGBA.copy())
+    assert np.array_equal(crop(image, 2, 1, 4, 3).pixels, RGBA[1:4, 2:6])
+    assert np.array_equal(crop(image, 0, 0, 7, 5).pixels, RGBA)
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"), [("luminance", 150), ("red", 255), ("green", 100), ("blue", 130), ("alpha", 0)]
+    ("place", "message"),
+    [
+        ((7, 0, 1, 1), "left: expected 0 to 6, inside the picture, found 7"),
+        ((-1, 0, 1, 1), "left: expected 0 to 6, inside the picture, found -1"),
+        ((0, 5, 1, 1), "top: expected 0 to 4, inside the picture, found 5"),
+        ((3, 0, 5, 1), "width: expected 1 to 4, as left is 3 of 7, found 5"),
+        ((0, 4, 7, 2), "height: expected 1 to 1, as top is 4 of 5, found 2"),
+        ((0, 0, 0, 5), "width: expected 1 to 7, as left is 0 of 7, found 0"),
+    ],
 )
-def test_a_mask_from_a_picture(source: stage.MaskSource, expected: int) -> None:
-    image = flat(3, 2, 255, 100, 130, 255)
-    mask = mask_from(image, source)
-    assert mask.size == (3, 2)
-    assert (mask.values == expected).all()
-    assert (mask_from(image, source, invert=True).values == 255 - expected).all()
+def test_a_crop_must_lie_inside(place: tuple[int, int, int, int], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        crop(Image(RGB.copy()), *place)
 
 
-def test_transparent_means_repaint() -> None:
-    assert mask_from(flat(1, 1, 0, 0, 0, 55), "alpha").values.tolist() == [[200]]
+# ── room to paint on ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_mask_from_alpha_needs_alpha() -> None:
-    with pytest.raises(ValueError, match="expected a picture with an alpha channel, found one without"):
-        mask_from(flat(1, 1, 0, 0, 0), "alpha")
+@given(*[st.integers(0, 9)] * 4, st.integers(0, 3))
+@settings(max_examples=50, deadline=None)
+def test_padding_keeps_the_picture_and_frees_the_border(
+    left: int, top: int, right: int, bottom: int, overlap: int
+) -> None:
+    padded, mask = pad_for_outpaint(Image(RGB.copy()), left, top, right, bottom, overlap)
+    assert padded.size == mask.size == (7 + left + right, 5 + top + bottom)
+    assert np.array_equal(padded.pixels[top : top + 5, left : left + 7], RGB)
+    rows, columns = np.indices(mask.values.shape)
+    kept = (
+        (columns >= (left + overlap if left else 0))
+        & (columns < 7 + left - (overlap if right else 0))
+        & (rows >= (top + overlap if top else 0))
+        & (rows < 5 + top - (overlap if bottom else 0))
+    )
+    assert np.array_equal(mask.values, np.where(kept, 0, 255))
+
+
+def test_an_overlap_wider_than_the_picture_frees_all_of_it() -> None:
+    assert (pad_for_outpaint(Image(RGB.copy()), 0, 0, 2, 0, 50)[1].values == 255).all()
+    assert (pad_for_outpaint(Image(RGB.copy()), 0, 2, 0, 0, 50)[1].values == 255).all()
+    assert (pad_for_outpaint(Image(RGB.copy()), 0, 0, 0, 0, 50)[1].values == 0).all()
+
+
+def test_the_border_goes_on_from_the_edge() -> None:
+    padded, _ = pad_for_outpaint(flat(6, 6, 10, 20, 30), 9, 5, 30, 17)
+    assert (padded.pixels == [10, 20, 30]).all()
+    pixels = pad_for_outpaint(Image(RGB.copy()), 3, 2, 4, 1)[0].pixels
+    assert np.array_equal(pixels[2:7, 2], RGB[:, 0]) and np.array_equal(pixels[1, 3:10], RGB[0])  # next to it, sharp
+
+
+def test_the_border_grows_softer_with_the_distance() -> None:
+    stripes = np.zeros((64, 32, 3), dtype=np.uint8)
+    stripes[::8] = stripes[1::8] = 255
+    padded, _ = pad_for_outpaint(Image(stripes), 0, 0, 64, 0)
+    edges = np.abs(np.diff(padded.pixels[:, 32:, 0].astype(int), axis=0)).max(axis=0)  # the hardest of each column
+    assert edges[0] == 255 and edges[-1] < 8
+    assert (np.diff(edges) <= 1).all()
+
+
+def test_alpha_is_laid_on_white_in_the_padded_picture() -> None:
+    padded, _ = pad_for_outpaint(flat(2, 2, 0, 0, 0, 51), 1, 1, 1, 1)
+    assert (padded.pixels == [204, 204, 204]).all()
