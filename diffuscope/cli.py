@@ -55,7 +55,8 @@ def find_workflow(text: str) -> Path:
     shipped = {file.stem: file for file in shipped_workflows()}
     if text in shipped:
         return shipped[text]
-    raise StorageError(f"{text}: no such file; {suggest(path.stem, shipped) or 'give the path of a workflow'}")
+    known = f"give a path, or the name of one that ships: {', '.join(sorted(shipped))}"
+    raise StorageError(f"{text}: no such file; {suggest(path.stem, shipped) or known}")
 
 
 def shipped_workflows() -> list[Path]:
@@ -346,9 +347,7 @@ def nodes(name: str | None, as_json: bool) -> int:
     out.print(f"[bold]{type.name}[/] → {gives}\n\n{plain(type.help)}\n")
     table = Table("in", "type", "default", "", box=None, pad_edge=False, header_style="dim")
     for port in type.ports.values():
-        kind = (
-            f"all {port.kind}s" if port.collected else f"list of {port.kind}" if port.many else port.kind
-        )
+        kind = f"all {port.kind}s" if port.collected else f"list of {port.kind}" if port.many else port.kind
         table.add_row(port.name, kind, "" if port.required else "none", plain(port.help))
     for param in type.params.values():
         schema = param.schema()

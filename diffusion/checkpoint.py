@@ -26,7 +26,7 @@ from diffusion.unet import UNet, UNetConfig
 from diffusion.vae import VAE, VAEConfig, current_names
 
 if TYPE_CHECKING:
-    from transformers import CLIPTextModel, CLIPTokenizerFast
+    from transformers import CLIPModel, CLIPTextModel, CLIPTokenizerFast
 
 Network = TypeVar("Network", UNet, VAE)
 
@@ -82,7 +82,7 @@ class TextEncoderHandle(Handle):
 
     def load(self) -> CLIPTextModel:
         """The live network, on the device."""
-        return _live(self, lambda: _text_model(self.folder))
+        return _live(self, lambda: _transformer("CLIPTextModel", self.folder, "CLIP's text encoder"))
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,24 @@ class TokenizerHandle(Handle):
     def load(self) -> CLIPTokenizerFast:
         """The live tokenizer."""
         return _tokenizer(self.folder, self.stamp)
+
+
+@dataclass(frozen=True)
+class CLIPHandle(Handle):
+    """Both towers of CLIP, with what the picture tower wants to be shown.
+
+    size: width and height of the pictures it reads.
+    mean, std: of each colour, in [0, 1], by which they are normalised.
+    """
+
+    tokenizer: TokenizerHandle
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def load(self) -> CLIPModel:
+        """The live towers, on the device."""
+        return _live(self, lambda: _transformer("CLIPModel", self.folder, "CLIP"))
 
 
 class Checkpoint(NamedTuple):
@@ -120,17 +138,51 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         raise
     except (ConfigError, ValueError, TypeError) as error:
         raise CheckpointError(f"{folder.name}: not a model that is supported: {error}") from None
-    tokenizer = folder / "tokenizer"
-    vocabulary = next((tokenizer / n for n in ("vocab.json", "tokenizer.json") if (tokenizer / n).is_file()), None)
-    if vocabulary is None or (vocabulary.name == "vocab.json" and not (tokenizer / "merges.txt").is_file()):
-        found = "no merges.txt" if vocabulary else "neither"
-        raise CheckpointError(f"{folder.name}/tokenizer: expected vocab.json and merges.txt, found {found}")
     return Checkpoint(
         UNetHandle(folder / "unet", _stamp(weight_file(folder / "unet")), unet, training),
         VAEHandle(folder / "vae", _stamp(weight_file(folder / "vae")), vae),
         TextEncoderHandle(folder / "text_encoder", _stamp(weight_file(folder / "text_encoder"))),
-        TokenizerHandle(tokenizer, _stamp(vocabulary)),
+        open_tokenizer(folder / "tokenizer"),
     )
+
+
+def open_tokenizer(folder: Path) -> TokenizerHandle:
+    """CLIP's tokenizer in a folder; `CheckpointError` if its files are not all there."""
+    vocabulary = next((folder / n for n in ("vocab.json", "tokenizer.json") if (folder / n).is_file()), None)
+    if vocabulary is None or (vocabulary.name == "vocab.json" and not (folder / "merges.txt").is_file()):
+        found = "no merges.txt" if vocabulary else "neither"
+        where = f"{folder.parent.name}/{folder.name}"
+        raise CheckpointError(f"{where}: expected vocab.json and merges.txt, found {found}")
+    return TokenizerHandle(folder, _stamp(vocabulary))
+
+
+OPENAI_MEAN, OPENAI_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+"""Of the pictures that OpenAI's CLIP was trained on; what a folder without preprocessor_config.json means."""
+
+
+def open_clip(folder: Path) -> CLIPHandle:
+    """Open a folder with both towers of CLIP and its tokenizer, as transformers saves them; nothing is loaded.
+
+    Raises:
+        CheckpointError: a file is missing, truncated, or no safetensors file; or the model is no CLIP.
+    """
+    config = _read_json(folder / "config.json")
+    if config.get("model_type") != "clip" or not isinstance(vision := config.get("vision_config", {}), dict):
+        raise CheckpointError(
+            f"{folder.name}/config.json: expected model_type clip, found {config.get('model_type')!r}"
+        )
+    given = folder / "preprocessor_config.json"
+    shown = _read_json(given) if given.is_file() else {}
+    try:
+        size = int(vision.get("image_size", 224))
+        mean, std = (tuple(map(float, shown.get(name, default)))
+                     for name, default in (("image_mean", OPENAI_MEAN), ("image_std", OPENAI_STD)))  # fmt: skip
+        if not (len(mean) == len(std) == 3 and min(std) > 0):
+            raise ValueError(f"expected three means and three deviations above 0, found {mean}, {std}")
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder.name}: not a CLIP model that is supported: {error}") from None
+    stamp = _stamp(weight_file(folder))
+    return CLIPHandle(folder, stamp, open_tokenizer(folder), size, mean, std)
 
 
 def weight_file(folder: Path) -> Path:
@@ -163,20 +215,20 @@ def _filled(make: type[Network], config: Any, folder: Path) -> Network:
     return network
 
 
-def _text_model(folder: Path) -> CLIPTextModel:
-    """The text encoder by transformers, without its progress bar, and with no tensor left at random."""
-    from transformers import CLIPTextModel
+def _transformer(name: str, folder: Path, what: str) -> Any:
+    """A network of transformers, without its progress bar, and with no tensor left at random."""
+    import transformers
 
     path = weight_file(folder)
     where = f"{folder.parent.name}/{folder.name}/{path.name}"
     with _quiet_transformers():
         try:
-            model, report = CLIPTextModel.from_pretrained(
+            model, report = getattr(transformers, name).from_pretrained(
                 folder, variant="fp16" if ".fp16." in path.name else None, local_files_only=True, use_safetensors=True,
                 ignore_mismatched_sizes=True, output_loading_info=True,
             )  # fmt: skip
         except (OSError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{where}: cannot be loaded as CLIP's text encoder: {error}") from None
+            raise CheckpointError(f"{where}: cannot be loaded as {what}: {error}") from None
     missing = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
     if missing:
         names = ", ".join(missing[:4])

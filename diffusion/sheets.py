@@ -138,3 +138,44 @@ def wrap(images: Sequence[Image], captions: Sequence[str], columns: int = 0, tit
     starts = range(0, len(images), columns)
     cells = [list(images[i : i + columns]) for i in starts]
     return sheet(cells, title=title, captions=[list(captions[i : i + columns]) for i in starts], scale=scale)
+
+
+def board(
+    images: Sequence[Image], captions: Sequence[str] = (), columns: int = 0, title: str = "", scale: int = 0
+) -> Image:
+    """Pictures of any sizes beside and below one another, each row as high and each column as wide as it must be.
+
+    Args:
+        images: in the order of reading.
+        captions: a text under each.
+        columns: how many a row; 0 is all in one.
+        title: above all.
+        scale: pixels a side that one pixel becomes; 0 enlarges small pictures to about 112.
+
+    Raises:
+        ValueError: there are no pictures.
+    """
+    if not images:
+        raise ValueError("images: expected at least one picture, found none")
+    scale, columns = scale or auto_scale(images, 112), columns or len(images)
+    pictures = [thumbnail(image, scale) for image in images]
+    title, line = legible(title), TEXT + 5
+    caption = line if any(captions) else 0
+    rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
+    widths = [max(picture.width for picture in pictures[x::columns]) for x in range(min(columns, len(pictures)))]
+    heights = [max(picture.height for picture in row) + caption for row in rows]
+    width = max(sum(widths) + GAP * (len(widths) - 1), min(width_of(title), WIDEST)) + 2 * MARGIN
+    top = MARGIN + (line + 6 if title else 0)
+    paper = Pillow.new("RGB", (width, top + sum(heights) + GAP * (len(rows) - 1) + MARGIN), PAPER)
+    draw = ImageDraw.Draw(paper)
+    draw.text((MARGIN, MARGIN - 2), fitted(title, width - 2 * MARGIN), INK, font())
+    for y, row in enumerate(rows):
+        left = MARGIN
+        for x, picture in enumerate(row):
+            paper.paste(picture, (left + (0 if columns == 1 else (widths[x] - picture.width) // 2), top))
+            if caption:
+                text = fitted(legible(captions[y * columns + x]), widths[x])
+                draw.text((left + widths[x] // 2, top + heights[y] - caption + 2), text, FAINT, font(), anchor="ma")
+            left += widths[x] + GAP
+        top += heights[y] + GAP
+    return Image(np.array(paper))

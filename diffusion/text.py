@@ -1,26 +1,46 @@
-"""From words to vectors: the tokenizer cuts a prompt into 77 tokens, CLIP's text encoder turns each into a vector."""
+"""From words to vectors: the tokenizer cuts a prompt into 77 tokens, CLIP's text encoder turns each into a vector.
+
+The way goes in two strides, because the space between is worth a visit: `embed` looks each token up in a table of
+vectors (there cat and kitten can be mixed, and there textual inversion, arXiv 2208.01618, puts new words);
+`encode_embeddings` lets the vectors of a prompt learn of each other. `encode` does both.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from diffusion.prompt import weighed
 
 if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizerFast
 
+GROUP = 77
+"""Tokens that CLIP's text encoder reads at a time: begin, 75 pieces of words, end."""
+LOOK_BACK = 20
+"""How many pieces before the edge of a group a comma may stand to be the better place to break."""
+END, WORD_END = "<|endoftext|>", "</w>"
+
+Long = Literal["cut", "chunk"]
+Weighting = Literal["rescale", "from_empty"]
+
 
 @dataclass(frozen=True)
 class Tokens:
-    """A prompt as the text encoder reads it: begin, at most 75 pieces, end, padding.
+    """A prompt as the text encoder reads it: begin, at most 75 pieces, end, padding; or several such groups.
 
-    text: the prompt.
-    ids: rows of the encoder's embedding table, 77 of them.
+    text: the prompt as written.
+    ids: rows of the encoder's embedding table, 77 of them for each group.
     pieces: the text each id stands for; `</w>` marks the end of a word.
     weights: how much each token counts, 1 as it is.
-    cut: the end of the prompt that did not fit, or empty.
+    cut: the end of the prompt that did not fit, without brackets of weights, or empty.
     """
 
     text: str
@@ -31,57 +51,293 @@ class Tokens:
 
 
 @dataclass(frozen=True, eq=False)
+class Embeddings:
+    """A prompt as rows of the encoder's table: what each token means by itself, wherever it stands.
+
+    vectors: (1, 77·n, D) float32.
+    tokens: what the vectors were looked up for; they also say where a prompt ends and how much each token counts.
+    """
+
+    vectors: Tensor
+    tokens: Tokens
+
+
+@dataclass(frozen=True, eq=False)
 class Conditioning:
     """What cross attention reads.
 
-    states: the last hidden states, (1, 77, D) float32; D is 768 in Stable Diffusion 1.x.
-    pooled: the state at the end token, (1, D) float32.
+    states: the last hidden states, (1, 77·n, D) float32; D is 768 in Stable Diffusion 1.x.
+    pooled: the state at the (first) end token, (1, D) float32.
     """
 
     states: Tensor
     pooled: Tensor
 
 
-def tokenize(tokenizer: CLIPTokenizerFast, text: str) -> Tokens:
-    """Cut a prompt into tokens; what does not fit into 77 is left off and named in `cut`."""
-    length = tokenizer.model_max_length if tokenizer.model_max_length < 10_000 else 77
-    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+# ── text → tokens ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def tokenize(tokenizer: CLIPTokenizerFast, text: str, weighted: bool = True, long: Long = "cut") -> Tokens:
+    """Cut a prompt into tokens.
+
+    Weights do not change how words are cut: the prompt without its brackets is cut as a whole, and a piece has the
+    weight of its first character. Begin, end and padding have weight 1.
+
+    Args:
+        tokenizer: CLIP's.
+        text: the prompt.
+        weighted: read `(word:1.2)`, `(word)` and `[word]` as weights (`diffusion.prompt`), not as brackets.
+        long: what to do with a prompt of more than 75 pieces. `cut` leaves off what does not fit and names it;
+            `chunk` makes as many groups of 77 as are needed, see `breaks`.
+
+    Raises:
+        ValueError: a weight is out of range; `chunk` is asked of a tokenizer that is not 77 wide.
+    """
+    characters = weighed(text) if weighted else [(character, 1.0) for character in text]
+    plain = "".join(character for character, _ in characters)
+    length = tokenizer.model_max_length if tokenizer.model_max_length < 10_000 else GROUP
+    if long == "chunk" and length != GROUP:
+        raise ValueError(f'long: expected a tokenizer {GROUP} wide for "chunk", found {length}; take "cut"')
+    found = tokenizer(plain, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    words, starts = found["input_ids"], [start for start, _ in found["offset_mapping"]]
     room = length - 2
-    kept, rest = found["input_ids"][:room], found["offset_mapping"][room:]
-    ids = [tokenizer.bos_token_id, *kept, tokenizer.eos_token_id]
-    ids += [tokenizer.pad_token_id] * (length - len(ids))
+    pieces = tokenizer.convert_ids_to_tokens(words)
+    edges = breaks(pieces, room) if long == "chunk" else [0, min(len(words), room)]
+    ids: list[int] = []
+    weights: list[float] = []
+    for first, stop in pairwise(edges):
+        padding = room - (stop - first)
+        ids += [tokenizer.bos_token_id, *words[first:stop], tokenizer.eos_token_id]
+        ids += [tokenizer.pad_token_id] * padding
+        weights += [1.0, *(characters[start][1] for start in starts[first:stop]), 1.0, *[1.0] * padding]
     return Tokens(
         text=text,
         ids=tuple(ids),
         pieces=tuple(tokenizer.convert_ids_to_tokens(ids)),
-        weights=(1.0,) * length,
-        cut=text[rest[0][0] :].strip() if rest else "",
+        weights=tuple(weights),
+        cut=plain[starts[edges[-1]] :].strip() if edges[-1] < len(words) else "",
     )
 
 
-def encode(encoder: CLIPTextModel, tokens: Tokens, clip_skip: int = 0) -> Conditioning:
-    """The text encoder's states for some tokens.
+def breaks(pieces: Sequence[str], room: int = GROUP - 2) -> list[int]:
+    """Where to break a long prompt into groups: 0, the first piece of each further group, and the number of pieces.
+
+    A group that is not the last breaks after the last comma among its last 20 pieces, as in AUTOMATIC1111's web UI;
+    if there is none, after the last word there that is whole; if there is none either, where it is full.
+    """
+    edges = [0]
+    while len(pieces) - edges[-1] > room:
+        full = edges[-1] + room
+        near = range(full, full - LOOK_BACK, -1)
+        comma = next((at for at in near if pieces[at - 1].endswith("," + WORD_END)), None)
+        word = next((at for at in near if pieces[at - 1].endswith(WORD_END)), full)
+        edges.append(word if comma is None else comma)
+    return [*edges, len(pieces)]
+
+
+# ── what is where in tokens ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def spans(tokens: Tokens) -> list[range]:
+    """The positions of each group's words: between begin (`start - 1`) and end (`stop`), after which padding follows.
+
+    A prompt of 77·n tokens is n groups, one of any other length (another tokenizer) a single group.
+    """
+    count = len(tokens.pieces)
+    width = GROUP if count and count % GROUP == 0 else count
+    found = []
+    for begin in range(0, count, width or 1):
+        last = begin + width - 1
+        while last > begin + 1 and tokens.pieces[last - 1] == tokens.pieces[last]:
+            last -= 1
+        if tokens.pieces[last] != END and tokens.pieces[last - 1] == END:
+            last -= 1  # Stable Diffusion 2 pads with another token than the end
+        found.append(range(begin + 1, last))
+    return found
+
+
+def words_of(tokens: Tokens) -> list[tuple[str, tuple[int, ...]]]:
+    """The words of a prompt in order, each with the positions of its pieces in `ids`.
+
+    Words are as the tokenizer sees them: in small letters, each digit for itself, and each run of signs (punctuation,
+    emoji). Of a prompt that was cut there is what is left, perhaps the beginning of a word; a word that begins at the
+    end of one group and goes on in the next is one word.
+    """
+    words: list[list[int]] = [[]]
+    for at in (at for span in spans(tokens) for at in span):
+        words[-1].append(at)
+        if tokens.pieces[at].endswith(WORD_END):
+            words.append([])
+    return [
+        (plain_text("".join(tokens.pieces[at].removesuffix(WORD_END) for at in places)), tuple(places))
+        for places in words
+        if places
+    ]
+
+
+def plain_text(piece: str) -> str:
+    r"""What a piece stands for: CLIP writes each byte of UTF-8 as a letter. Part of a character is left as `\xf0`."""
+    letters = _letters()
+    if not all(letter in letters for letter in piece):
+        return piece  # a token that was added to the vocabulary is written as it is
+    return bytes(letters[letter] for letter in piece).decode(errors="backslashreplace")
+
+
+@lru_cache(maxsize=1)
+def _letters() -> dict[str, int]:
+    """The byte for each letter: printable ones stand for themselves, the others are moved beyond 255 (as in GPT-2)."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+# ── tokens → vectors ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def encode(
+    encoder: CLIPTextModel, tokens: Tokens, clip_skip: int = 0, weighting: Weighting = "rescale"
+) -> Conditioning:
+    """The text encoder's states for some tokens: `embed`, then `encode_embeddings`.
 
     Args:
         encoder: on its device.
-        tokens: 77 of them.
+        tokens: of the same checkpoint's tokenizer.
         clip_skip: leave out this many of the last layers; the final layer norm is applied all the same, as is usual.
+        weighting: how weights other than 1 are applied, see `encode_embeddings`.
 
     Raises:
         ValueError: the encoder has fewer layers, or its table fewer rows, than asked for.
     """
+    return encode_embeddings(encoder, embed(encoder, tokens), clip_skip, weighting)
+
+
+def embed(encoder: CLIPTextModel, tokens: Tokens) -> Embeddings:
+    """The row of the encoder's table for each token, before anything is said of its position.
+
+    Args:
+        encoder: on its device.
+        tokens: of the same checkpoint's tokenizer.
+
+    Raises:
+        ValueError: the table has fewer rows than an id asks for.
+    """
     rows = encoder.config.vocab_size
     if max(tokens.ids) >= rows:
         raise ValueError(f"tokens: expected ids below {rows}, found {max(tokens.ids)}; tokenizer of another model?")
-    layers = encoder.config.num_hidden_layers
+    table = encoder.get_input_embeddings()
+    with torch.no_grad():
+        vectors = table(torch.tensor([tokens.ids], device=table.weight.device))
+    return Embeddings(vectors.float().cpu().clone(), tokens)
+
+
+def encode_embeddings(
+    encoder: CLIPTextModel, embeddings: Embeddings, clip_skip: int = 0, weighting: Weighting = "rescale"
+) -> Conditioning:
+    """The text encoder's states for vectors in place of its table's rows. Each group of 77 is encoded by itself.
+
+    Args:
+        encoder: on its device.
+        embeddings: as wide as the encoder.
+        clip_skip: leave out this many of the last layers; the final layer norm is applied all the same, as is usual.
+        weighting: how the weights of the tokens are applied; where all are 1, states stay as they are.
+            `rescale` multiplies each state by its weight, then all states of the group by what brings their mean back,
+            as AUTOMATIC1111's web UI does. A model whose states have no mean to speak of (less than 1 % of their
+            spread; that of Stable Diffusion 1.x is 10 %) is spared the second factor, which would be chance.
+            `from_empty` moves each state away from that of the empty prompt at its place, or toward it:
+            z_empty + w · (z - z_empty), as ComfyUI does.
+
+    Raises:
+        ValueError: the encoder has fewer layers than asked for, or another width than the vectors.
+    """
+    layers, width = encoder.config.num_hidden_layers, encoder.config.hidden_size
     if not 0 <= clip_skip < layers:
         raise ValueError(f"clip_skip: expected 0 to {layers - 1}, found {clip_skip}")
-    device = next(encoder.parameters()).device
+    tokens, vectors = embeddings.tokens, embeddings.vectors
+    if vectors.shape != (1, len(tokens.ids), width):
+        raise ValueError(
+            f"embeddings: expected vectors (1, {len(tokens.ids)}, {width}), found {tuple(vectors.shape)}; "
+            "of another text encoder?"
+        )
+    states, pooled = [], []
+    for group, part in _groups(tokens, vectors):
+        state, pool = _run(encoder, group.ids, part, clip_skip)
+        weights = torch.tensor(group.weights)[None, :, None]  # (1, 77, 1)
+        if bool((weights != 1).any()):
+            if weighting == "rescale":
+                state = _rescaled(state, weights)
+            else:
+                empty = _empty(tokens, group)
+                neutral, _ = _run(encoder, empty.ids, embed(encoder, empty).vectors, clip_skip)
+                state = torch.where(weights == 1, state, neutral + weights * (state - neutral))
+        states.append(state)
+        pooled.append(pool)
+    return Conditioning(torch.cat(states, dim=1), pooled[0])
+
+
+def _groups(tokens: Tokens, vectors: Tensor) -> Iterator[tuple[Tokens, Tensor]]:
+    """Each group's tokens and vectors."""
+    width = len(tokens.ids) // len(spans(tokens))
+    for begin in range(0, len(tokens.ids), width):
+        part = slice(begin, begin + width)
+        group = replace(tokens, ids=tokens.ids[part], pieces=tokens.pieces[part], weights=tokens.weights[part])
+        yield group, vectors[:, part]
+
+
+def _run(encoder: CLIPTextModel, ids: Sequence[int], vectors: Tensor, clip_skip: int) -> tuple[Tensor, Tensor]:
+    """States (1, 77, D) and pooled (1, D) for one group: ids say where it ends, vectors what it says."""
+    table = encoder.get_input_embeddings()
+    place = next(name for name, module in encoder.named_modules() if module is table)
+    rows = Rows(vectors.to(table.weight))
     with torch.no_grad():
-        out = encoder(torch.tensor([tokens.ids], device=device), output_hidden_states=clip_skip > 0)
-        states = out.last_hidden_state
-        if clip_skip:
-            text_model = getattr(encoder, "text_model", encoder)
-            states = text_model.final_layer_norm(out.hidden_states[-1 - clip_skip])
-        pooled = out.pooler_output
-    return Conditioning(states.float().cpu().clone(), pooled.float().cpu().clone())
+        given = torch.tensor([ids], device=table.weight.device)
+        whole = with_part(encoder, place, rows)
+        out = whole(given)
+        states, pooled = out.last_hidden_state, out.pooler_output
+        if clip_skip:  # the pooled state is that of all layers
+            layers = place.removesuffix("embeddings.token_embedding") + "encoder.layers"
+            kept = nn.ModuleList(list(encoder.get_submodule(layers))[:-clip_skip])
+            states = with_part(whole, layers, kept)(given).last_hidden_state
+    return states.float().cpu().clone(), pooled.float().cpu().clone()
+
+
+class Rows(nn.Module):
+    """A table that gives the same rows, (1, 77, D), whatever it is asked for."""
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """The rows."""
+        return self.rows
+
+
+def with_part(module: nn.Module, path: str, part: nn.Module) -> nn.Module:
+    """The module with another part at a dotted path.
+
+    The modules on the way are copied, everything else is shared, and the given module stays as it was: no hook and no
+    exchanged weight that another thread could see.
+    """
+    name, _, rest = path.partition(".")
+    copied = copy.copy(module)
+    inner = with_part(module.get_submodule(name), rest, part) if rest else part
+    copied._modules = {**module._modules, name: inner}
+    return copied
+
+
+def _rescaled(states: Tensor, weights: Tensor) -> Tensor:
+    """States (1, 77, D) times weights (1, 77, 1), brought back to the mean they had."""
+    weighed = states * weights
+    before, after = states.mean(), weighed.mean()
+    if before.abs() < 0.01 * states.std():
+        return weighed
+    return weighed * (before / after)
+
+
+def _empty(tokens: Tokens, group: Tokens) -> Tokens:
+    """The empty prompt in the layout of some tokens: padded as one of their groups is; if none is, with the end."""
+    begin, end = group.ids[0], group.ids[spans(group)[0].stop]
+    width = len(group.ids)
+    stops = [(span.stop, (span.start - 1) + width) for span in spans(tokens)]
+    padding = next((tokens.ids[stop + 1] for stop, after in stops if stop + 1 < after), end)
+    return replace(group, ids=(begin, end, *[padding] * (width - 2)), weights=(1.0,) * width)

@@ -7,6 +7,8 @@ Parameter names are those of diffusers' `UNet2DConditionModel`, so its folders l
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -93,6 +95,13 @@ class TimeEmbedding(nn.Module):
         return self.linear_2(F.silu(self.linear_1(x)))
 
 
+Onlooker = Callable[[nn.Module, Tensor, Tensor], None]
+"""Is shown an attention's module, queries and keys, both (B, heads, n, d); what it does with them changes nothing."""
+
+onlooker: ContextVar[Onlooker | None] = ContextVar("diffuscope_onlooker", default=None)
+"""Who looks on at every attention of this thread; `diffusion.attention.capture` sets it, for one pass."""
+
+
 class Attention(nn.Module):
     """Multi-head attention from `queries` to `context`: the picture to itself, or to the words."""
 
@@ -107,6 +116,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """(B, n, width) and (B, m, context_width) → (B, n, width)."""
         q, k, v = (split_heads(part, self.heads) for part in (self.to_q(x), self.to_k(context), self.to_v(context)))
+        if (look := onlooker.get()) is not None:
+            look(self, q, k)
         return self.to_out[0](attend(q, k, v))
 
 

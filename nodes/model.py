@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from engine import File, node
-from nodes.paths import MODEL_PARTS, find_model
+from nodes.paths import CLIP_PARTS, MODEL_PARTS, find_clip, find_model
 from nodes.stages import checkpoint
 
 if TYPE_CHECKING:
+    from diffusion.checkpoint import CLIPHandle as CLIP
     from diffusion.checkpoint import TextEncoderHandle as TextEncoder
     from diffusion.checkpoint import TokenizerHandle as Tokenizer
     from diffusion.checkpoint import UNetHandle as UNet
@@ -35,3 +36,16 @@ def load_checkpoint(path: Annotated[str, File(find_model, MODEL_PARTS)] = "defau
         path: `default` (the model that ships with Diffuscope), the name of a model in the model folders, or a folder.
     """
     return Model(*checkpoint.open_checkpoint(Path(path)))
+
+
+@node
+def load_clip(path: Annotated[str, File(find_clip, CLIP_PARTS)] = "default") -> CLIP:
+    """Open both towers of a CLIP model, which turn pictures and texts into vectors that can be compared.
+
+    Stable Diffusion 1.x reads its prompts with the text tower of openai/clip-vit-large-patch14.
+
+    Args:
+        path: `default` (the one that ships with Diffuscope), the name of a model that has a folder `clip`, or a folder
+            as transformers saves it, with safetensors weights.
+    """
+    return checkpoint.open_clip(Path(path))

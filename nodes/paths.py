@@ -16,6 +16,10 @@ MODEL_PARTS = (
 )  # fmt: skip
 """The files of a checkpoint folder that decide what it computes."""
 
+CLIP_PARTS = ("config.json", "preprocessor_config.json", "model*.safetensors", "vocab.json", "merges.txt",
+              "tokenizer*.json", "special_tokens_map.json")  # fmt: skip
+"""The files of a CLIP folder that decide what it computes."""
+
 
 def expanded(text: str) -> Path:
     """What is written as a path; `~` stands for the home folder, where there is one."""
@@ -53,13 +57,14 @@ def model_folders() -> list[Path]:
     return [*given, *shipped("models")]
 
 
-def known_models() -> dict[str, Path]:
-    """Every model in the model folders, by name; the first of a name wins."""
+def known_models(mark: str = "model_index.json") -> dict[str, Path]:
+    """Every model in the model folders that has this file, by name; the first of a name wins."""
     found: dict[str, Path] = {}
     for folder in model_folders():
         if folder.is_dir():
-            for index in sorted(folder.glob("*/model_index.json")):
-                found.setdefault(index.parent.name, index.parent)
+            for model in sorted(file.parent for file in folder.glob("*/model_index.json")):
+                if (model / mark).is_file():
+                    found.setdefault(model.name, model)
     return found
 
 
@@ -86,3 +91,21 @@ def find_model(text: str, folder: Path) -> Path:
             )
     hint = suggest(text, models) or "set DIFFUSCOPE_MODELS to a folder of models, or give a path"
     raise FileNotFoundError(f'expected a model, found none called "{text}"; {hint}')
+
+
+def find_clip(text: str, folder: Path) -> Path:
+    """A folder with both towers of CLIP: `default` (that of the model that ships), the name of a model, or a path.
+
+    Raises:
+        FileNotFoundError: there is none of this name or path.
+    """
+    models = {name: model / "clip" for name, model in known_models("clip/config.json").items()}
+    name = DEFAULT_MODEL if text == "default" else text
+    if name in models:
+        return models[name].resolve()
+    path = expanded(text)
+    for candidate in (folder / path, path):
+        if (candidate / "config.json").is_file():
+            return candidate.resolve()
+    hint = suggest(text, models) or "give a folder with config.json and safetensors weights, as transformers saves CLIP"
+    raise FileNotFoundError(f'expected a CLIP model, found none called "{text}"; {hint}')

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from engine import Collected, File, StorageError, node, saved
+from engine import Collected, File, node
 from engine.context import current
+from nodes.files import save_file
 from nodes.paths import find_file
 from nodes.stages import image as stage
 from nodes.stages import sheets
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from diffusion.latent import Latent
 
 Size = Annotated[int, Field(ge=8, le=8192)]
+Extent = Annotated[int, Field(ge=1, le=16384)]
+Pixels = Annotated[int, Field(ge=0, le=16383)]
+Border = Annotated[int, Field(ge=0, le=4096)]
 MARK = "diffuscope"
 """The PNG text chunk that holds a picture's workflow."""
 
@@ -87,43 +90,88 @@ def resize_for(vae: VAE, image: Image, fit: Literal["stretch", "crop", "pad"] = 
 
 
 @node
-def mask_from_image(
-    image: Image, source: Literal["luminance", "alpha", "red", "green", "blue"] = "luminance", invert: bool = False
-) -> Mask:
-    """Read a mask from a picture: white = repaint freely, black = keep.
+def crop_image(image: Image, width: Extent, height: Extent, left: Pixels = 0, top: Pixels = 0) -> Image:
+    """Cut a rectangle out of a picture.
 
     Args:
-        image: a picture of the mask, or one with transparent parts.
-        source: its brightness, its transparency (transparent = repaint), or one colour channel.
-        invert: exchange white and black.
+        image: of any size.
+        width: of the rectangle in pixels; it must lie inside the picture.
+        height: likewise.
+        left: how many pixels are cut off on the left.
+        top: how many are cut off above.
     """
-    return stage.mask_from(image, source, invert)
+    return stage.crop(image, left, top, width, height)
+
+
+class Padded(NamedTuple):
+    """A picture with room around it."""
+
+    image: Image
+    mask: Mask
+
+
+@node
+def pad_to_outpaint(
+    image: Image,
+    left: Border = 0,
+    top: Border = 0,
+    right: Border = 0,
+    bottom: Border = 0,
+    overlap: Annotated[int, Field(ge=0, le=512)] = 8,
+) -> Padded:
+    """Make a picture larger, to paint on beyond its edges, with the mask for it.
+
+    The new border goes on from the picture's edge, softer with the distance: it is what inpainting begins from.
+
+    Args:
+        image: width and height with the border should be multiples of the VAE's factor (8 in Stable Diffusion).
+        left: how many pixels to add on the left.
+        top: how many to add above.
+        right: how many to add on the right.
+        bottom: how many to add below.
+        overlap: how many pixels of the picture are repainted along a border, so that no seam shows.
+    """
+    return Padded(*stage.pad_for_outpaint(image, left, top, right, bottom, overlap))
 
 
 @node
 def film_strip(
     noisy: list[Image],
     denoised: list[Image] | None = None,
+    eps: list[Image] | None = None,
     columns: Annotated[int, Field(ge=2, le=200)] = 11,
+    rows: list[str] | None = None,
+    corner: str = "after step",
     title: str = "",
     scale: Annotated[int, Field(ge=0, le=16)] = 0,
 ) -> Image:
-    """What the loop does, side by side: the noisy latents, and below them the clean picture that each step went by.
+    """What the loop does: the noisy latents, below them the clean picture that each step went by, and the noise.
 
     Args:
         noisy: a picture for each iteration, the first before any step.
-        denoised: likewise.
+        denoised: likewise, the clean picture that the step which led here went by.
+        eps: the noise that this step took away, one less than the others, for before the first step there is none.
         columns: at most so many are shown, evenly chosen, the first and the last among them.
+        rows: the names of the rows, where the strips show something else.
+        corner: what the numbers above the columns mean.
         title: above all.
         scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
     """
     last = len(noisy) - 1
     count = min(columns, len(noisy))
     chosen = sorted({round(i * last / max(count - 1, 1)) for i in range(count)})
-    strips = [noisy] if denoised is None else [noisy, denoised]
-    cells = [[strip[i] for i in chosen] for strip in strips]
-    rows = ["noisy", "denoised"][: len(strips)]
-    return sheets.sheet(cells, [str(i) for i in chosen], rows, title, "after step", scale=scale)
+    noises = None if eps is None else [*[None] * (len(noisy) - len(eps)), *eps]
+    strips = {"noisy": noisy, "denoised": denoised, "eps": noises}
+    for name, strip in strips.items():
+        if strip is not None and len(strip) != len(noisy):
+            raise ValueError(f"{name}: expected {len(noisy)} pictures, as many as noisy, found {len(strip)}")
+    given = {name: strip for name, strip in strips.items() if strip is not None}
+    if rows is not None and len(rows) != len(given):
+        raise ValueError(f"rows: expected {len(given)} names, one a strip, found {len(rows)}")
+    cells = [[strip[i] for i in chosen] for strip in given.values()]
+    widest = max(image.size[0] for row in cells for image in row if image is not None)
+    cells = [[image and stage.enlarge(image, widest // image.size[0]) for image in row] for row in cells]
+    return sheets.sheet(cells, [str(i) for i in chosen], rows or list(given), title, corner, scale=scale)
 
 
 @node
@@ -143,8 +191,9 @@ def contact_sheet(
     """
     axes = images.axes
     if len(axes) < 2:
-        captions = [f"{axes[0][0]} {shown(axes[0][1][at[0]])}" if axes else "" for at, _ in images.items]
-        return sheets.wrap(images.values, captions, columns, title, scale)
+        captions = [shown(axes[0][1][at[0]]) if axes else "" for at, _ in images.items]
+        about = " · ".join(part for part in (title, axes[0][0] if axes else "") if part)
+        return sheets.wrap(images.values, captions, columns, about, scale)
     (across, across_values), before = axes[-1], axes[:-1]
     places = dict(images.items)
     rows = sorted({at[:-1] for at in places})
@@ -153,6 +202,40 @@ def contact_sheet(
         " · ".join(f"{name} {shown(values[i])}" for (name, values), i in zip(before, row, strict=True)) for row in rows
     ]
     return sheets.sheet(cells, [shown(value) for value in across_values], names, title, across, scale=scale)
+
+
+@node
+def side_by_side(
+    first: Image,
+    second: Image | None = None,
+    third: Image | None = None,
+    fourth: Image | None = None,
+    fifth: Image | None = None,
+    sixth: Image | None = None,
+    captions: list[str] | None = None,
+    columns: Annotated[int, Field(ge=0, le=6)] = 0,
+    title: str = "",
+    scale: Annotated[int, Field(ge=0, le=16)] = 0,
+) -> Image:
+    """Up to six pictures beside one another, or below, each with its caption.
+
+    Args:
+        first: a picture.
+        second: another.
+        third: another.
+        fourth: another.
+        fifth: another.
+        sixth: another.
+        captions: a text for each.
+        columns: how many a row; 0 is all in one, 1 places them below one another.
+        title: above all.
+        scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
+    """
+    given = [image for image in (first, second, third, fourth, fifth, sixth) if image is not None]
+    texts = captions or []
+    if texts and len(texts) != len(given):
+        raise ValueError(f"captions: expected {len(given)}, one a picture, found {len(texts)}")
+    return sheets.board(given, texts, columns, title, scale)
 
 
 def shown(value: Any) -> str:
@@ -179,38 +262,8 @@ def save_image(image: Image, name: str = "") -> str:
     }
     info = PngInfo()
     info.add_itxt(MARK, json.dumps(about, ensure_ascii=True, separators=(",", ":")))
-    stem = " ".join(part for part in (name or context.title, context.coordinates) if part)
-    try:
-        path = claim(context.out, file_name(stem) or "picture")
-        try:
-            image.to_pillow().save(path, format="PNG", pnginfo=info)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or error
-        raise StorageError(f"{context.out}: cannot be written: {reason}; choose another folder with --out") from None
-    saved(path)
-    return str(path)
 
+    def write(path: Path) -> None:
+        image.to_pillow().save(path, format="PNG", pnginfo=info)
 
-def file_name(text: str) -> str:
-    """As much of a text as may be part of a file's name anywhere."""
-    plain = re.sub(r"[^\w .,=+-]+", "_", text)
-    return plain.encode()[:120].decode(errors="ignore").strip(". ")
-
-
-def claim(folder: Path, stem: str) -> Path:
-    """An empty `stem-0001.png` of our own, with the first number that follows all others."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pattern = re.compile(re.escape(stem) + r"-(\d+)\.png")
-    taken = [int(found[1]) for path in folder.iterdir() if (found := pattern.fullmatch(path.name))]
-    number = max(taken, default=0) + 1
-    while True:
-        path = folder / f"{stem}-{number:04d}.png"
-        try:
-            path.touch(exist_ok=False)
-        except FileExistsError:  # another run has taken it in the meantime
-            number += 1
-        else:
-            return path
+    return save_file(name, ".png", write, otherwise="picture")

@@ -17,15 +17,45 @@ if TYPE_CHECKING:
     from diffusion.checkpoint import UNetHandle as UNet
     from diffusion.checkpoint import VAEHandle as VAE
     from diffusion.image import Mask
+    from diffusion.inpaint import Channels
     from diffusion.latent import Latent
     from diffusion.noise import Noise
-    from diffusion.schedules import Schedule
+    from diffusion.prediction import Denoise, Denoiser
+    from diffusion.schedules import Schedule, Step
     from diffusion.text import Conditioning
 
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Steps = Annotated[int, Field(ge=1, le=1000)]
-Sampler = Literal["ddim", "plms", "ddpm", "euler", "euler_ancestral", "heun", "dpmpp_2m"]
-Spacing = Literal["default", "leading", "trailing", "linspace", "karras"]
+Index = Annotated[int, Field(ge=0)]
+Scale = Annotated[float, Field(ge=0, le=50)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sampler = Literal[
+    "ddim",
+    "plms",
+    "ddpm",
+    "euler",
+    "euler_ancestral",
+    "heun",
+    "dpmpp_2m",
+    "lms",
+    "dpm_2",
+    "dpmpp_sde",
+    "dpmpp_2m_sde",
+    "unipc",
+    "lcm",
+]
+Spacing = Literal[
+    "default",
+    "leading",
+    "trailing",
+    "linspace",
+    "karras",
+    "exponential",
+    "beta",
+    "simple",
+    "sgm_uniform",
+    "ddim_uniform",
+]
 
 
 @node
@@ -84,7 +114,7 @@ def schedule(unet: UNet, steps: Steps = 20, sampler: Sampler = "ddim", spacing: 
 
 
 @node
-def first_step(steps: Steps, strength: Annotated[float, Field(ge=0, le=1)] = 0.75) -> int:
+def first_step(steps: Steps, strength: Share = 0.75) -> int:
     """The step at which image to image begins: the last int(steps · strength) steps are run.
 
     Args:
@@ -95,9 +125,7 @@ def first_step(steps: Steps, strength: Annotated[float, Field(ge=0, le=1)] = 0.7
 
 
 @node
-def start(
-    noise: Noise, schedule: Schedule, clean: Latent | None = None, first: Annotated[int, Field(ge=0)] = 0
-) -> Latent:
+def start(noise: Noise, schedule: Schedule, clean: Latent | None = None, first: Index = 0) -> Latent:
     """The latent to begin with: noise alone, or a picture's latent with noise on it.
 
     Args:
@@ -114,13 +142,14 @@ def denoise_step(
     unet: UNet,
     latent: Latent,
     schedule: Schedule,
-    index: Annotated[int, Field(ge=0)],
+    index: Index,
     positive: Conditioning,
     negative: Conditioning | None = None,
     noise: Noise | None = None,
-    guidance_scale: Annotated[float, Field(ge=0, le=50)] = 7.5,
+    channels: Channels | None = None,
+    guidance_scale: Scale = 7.5,
     sampler: Sampler = "ddim",
-    eta: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    eta: Share = 0.0,
 ) -> Latent:
     """Move the latent one noise level down the schedule.
 
@@ -131,24 +160,38 @@ def denoise_step(
         index: which step, from 0.
         positive: what the picture should show.
         negative: what it should not; with the empty prompt, plain guidance. Not needed at guidance_scale 1.
-        noise: fresh noise for samplers that add some (ddpm, euler_ancestral, ddim with eta); draw index + 1 is used.
+        noise: fresh noise for samplers that add some (ddpm, lcm, those on SDEs, ddim with eta); draw index + 1 is used.
+        channels: for inpainting UNets, what they are shown beside the latent.
         guidance_scale: how far to go from the negative's prediction past the positive's; 1 is no guidance.
         sampler: the rule by which the step is taken.
         eta: for ddim, the share of fresh noise: 0 none, 1 as much as ddpm.
     """
-    network = unet.load()
-    weight = next(network.parameters())  # the denoiser runs where the states are
-    states, against = positive.states.to(weight), None if negative is None else negative.states.to(weight)
-    steered = guidance.guided(prediction.Denoiser(network, unet.training), states, against, guidance_scale)
+    against = None if negative is None else states_for(unet, negative)
+    steered = guidance.guided(denoiser(unet, latent, channels), states_for(unet, positive), against, guidance_scale)
+    return stepped(steered, latent, schedule.step(index, eta=eta, noise=noise), sampler)
+
+
+def states_for(unet: UNet, conditioning: Conditioning) -> Tensor:
+    """A prompt's states on the device and in the type of the UNet's weights, where the denoiser then runs."""
+    return conditioning.states.to(next(unet.load().parameters()))
+
+
+def denoiser(unet: UNet, latent: Latent, channels: Channels | None) -> Denoiser:
+    """The UNet as a denoiser of this latent."""
+    inpaint.expect_channels(unet.config, latent, channels)
+    return prediction.Denoiser(unet.load(), unet.training, None if channels is None else channels.tensor)
+
+
+def stepped(denoise: Denoise, latent: Latent, step: Step, sampler: str) -> Latent:
+    """The latent one step further, with the first estimate it went by."""
     estimates: list[Tensor] = []
 
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        denoised = steered(x, sigma)
+    def noted(x: Tensor, sigma: float) -> Tensor:
+        denoised = denoise(x, sigma)
         estimates.append(denoised)
         return denoised
 
-    step = schedule.step(index, eta=eta, noise=noise)
-    after = samplers.SAMPLERS[sampler](denoise, latent, step)
+    after = samplers.SAMPLERS[sampler](noted, latent, step)
     return replace(after, denoised=estimates[0])
 
 

@@ -84,6 +84,7 @@ def run() -> None:
     write_transformer(MODEL / "text_encoder", text_encoder(towers))
     write_transformer(MODEL / "clip", towers)
     write_json(MODEL / "clip" / "preprocessor_config.json", PREPROCESSOR)
+    shutil.copytree(WORK / "tokenizer", MODEL / "clip", dirs_exist_ok=True)
 
     write_weights(MODEL / "judge.safetensors", trained_judge())
     print(f"export: {megabytes():.1f} MB", flush=True)

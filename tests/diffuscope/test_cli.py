@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from PIL import Image as Pillow
 
+from diffusion.samplers import SAMPLERS
 from engine import Cache, load_workflow
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
@@ -150,7 +151,7 @@ def test_events_may_go_to_standard_output(run_tiny: Command) -> None:
 
 
 def test_a_prompt_too_long_runs_and_names_what_was_cut_off(run_tiny: Command) -> None:
-    ran = run_tiny("--set", "prompt=" + "a " * 75 + "striped [bold]zebra")
+    ran = run_tiny("--set", "prompt=" + "a " * 75 + r"striped \[bold\]zebra")
     assert ran.status == 0
     assert 'warning words: the prompt is longer than 77 tokens; cut off: "striped [bold]zebra"' in ran.err
 
@@ -377,7 +378,7 @@ BAD_FILES = {
     ),
     "an unknown choice": (
         changed("inputs.sampler.default", "eular"),
-        "inputs.sampler: expected one of ddim, plms, ddpm, euler, euler_ancestral, heun, dpmpp_2m, found 'eular'; "
+        f"inputs.sampler: expected one of {', '.join(SAMPLERS)}, found 'eular'; "
         'did you mean "euler"?; it is read at nodes.schedule.in.sampler',
     ),
     "NaN": (
@@ -428,7 +429,10 @@ def test_a_bad_workflow_is_one_clear_line(command: Command, here: Path, make: Ca
 
 
 BAD_ARGUMENTS = {
-    "an unknown file": (["nope.json"], "error nope.json: no such file; known: denoising_film, "),
+    "an unknown file": (
+        ["nope.json"],
+        "error nope.json: no such file; give a path, or the name of one that ships: attention, ",
+    ),
     "nearly a shipped workflow": (["text_to_imag"], 'error text_to_imag: no such file; did you mean "text_to_image"?'),
     "a folder": (["."], "error .: cannot be read: Is a directory"),
     "an unknown input": (["--set", "stepz=3"], 'inputs.stepz: unknown input; did you mean "steps"?'),

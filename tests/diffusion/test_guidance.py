@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffusion.guidance import guide, guided
+from diffusion.guidance import guide, guide_predictions, guided, regional, scale_at
 from diffusion.latent import PredictionType
-from diffusion.prediction import Denoiser, from_denoised, to_denoised
+from diffusion.prediction import Denoiser, Prediction, from_denoised, to_denoised
 from diffusion.schedules import Training
 
 TRAINING = Training.from_config({})
@@ -72,9 +72,58 @@ def test_scale_without_a_negative_is_refused() -> None:
         guided(Denoiser(Unet(), TRAINING), POSITIVE)
 
 
-def test_conditioning_of_two_lengths_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"expected the positive's shape \(1, 77, 16\), got \(1, 154, 16\)"):
-        guided(Denoiser(Unet(), TRAINING), POSITIVE, torch.cat([NEGATIVE, NEGATIVE], dim=1))
+def test_conditioning_of_two_lengths_is_two_passes() -> None:
+    unet, longer = Unet(), torch.cat([NEGATIVE, NEGATIVE], dim=1)
+    denoised = guided(Denoiser(unet, TRAINING), POSITIVE, longer, 3.0)(X, 2.0)
+    assert [tuple(states.shape) for _, _, states in unet.calls] == [(1, 154, 16), (1, 77, 16)]
+    uncond, cond = (Denoiser(Unet(), TRAINING)(X, 2.0, states) for states in (longer, POSITIVE))
+    torch.testing.assert_close(denoised, guide(uncond, cond, 3.0))
+
+
+def test_conditioning_of_two_widths_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected the positive's width 16, got 8; encode both with one text encoder"):
+        guided(Denoiser(Unet(), TRAINING), POSITIVE, NEGATIVE[..., :8])
+
+
+def test_predictions_are_guided_as_denoisers_are() -> None:
+    denoise = Denoiser(Unet(), TRAINING)
+    uncond, cond = (Prediction(X, 2.0, denoise(X, 2.0, states)) for states in (NEGATIVE, POSITIVE))
+    expected = guided(denoise, POSITIVE, NEGATIVE, 5.0)(X, 2.0)
+    torch.testing.assert_close(guide_predictions(uncond, cond, 5.0).denoised, expected)
+    eps = guide_predictions(uncond, cond, 5.0).eps
+    torch.testing.assert_close(eps, guide(uncond.eps, cond.eps, 5.0), rtol=1e-4, atol=1e-4)
+
+
+def test_predictions_about_two_latents_are_not_mixed() -> None:
+    one = Prediction(X, 2.0, X)
+    for other in (Prediction(X, 3.0, X), Prediction(X + 1, 2.0, X)):
+        with pytest.raises(ValueError, match="expected predictions for one and the same latent"):
+            guide_predictions(one, other, 2.0)
+        with pytest.raises(ValueError, match="outside: expected predictions for one and the same latent"):
+            regional(one, other, torch.ones(1, 1, *X.shape[2:]))
+
+
+def test_regions_have_predictions_of_their_own() -> None:
+    inside, outside = Prediction(X, 2.0, X * 0 + 1), Prediction(X, 2.0, X * 0 - 1)
+    share = torch.zeros(1, 1, *X.shape[2:])
+    share[..., 0, 0], share[..., 0, 1] = 1.0, 0.5
+    denoised = regional(inside, outside, share).denoised
+    assert (denoised[..., 0, 0] == 1).all() and (denoised[..., 0, 1] == 0).all() and (denoised[..., 1:, :] == -1).all()
+
+
+@pytest.mark.parametrize(("sigma", "denoised"), [(0.0, X), (-1.0, X), (1.0, X[..., :1])])
+def test_a_prediction_checks_itself(sigma: float, denoised: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"Prediction\."):
+        Prediction(X, sigma, denoised)
+
+
+def test_the_scale_goes_from_first_to_last_within_its_interval() -> None:
+    scales = [scale_at(share, 9.0, 1.0, "linear") for share in (0, 0.25, 0.5, 1)]
+    assert scales == [9.0, 7.0, 5.0, 1.0]
+    assert [scale_at(share, 9.0, 1.0, "cosine") for share in (0, 0.5, 1)] == pytest.approx([9.0, 5.0, 1.0])
+    assert scale_at(0.25, 9.0, 1.0, "cosine") > 7.0
+    assert [scale_at(s, 4.0, 4.0, "linear", 0.2, 0.8, 1.5) for s in (0.1, 0.2, 0.5, 0.8, 0.9)] == [1.5, 4, 4, 4, 1.5]
+    assert scale_at(0.5, 6.0, 2.0, "linear", 0.5, 0.5) == 6.0
 
 
 def test_guide_at_zero_and_one() -> None:

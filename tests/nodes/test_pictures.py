@@ -16,7 +16,7 @@ from diffusion.image import Image
 from engine import Collected, StorageError
 from engine.context import Context, entered
 from nodes import pictures
-from nodes.pictures import contact_sheet, film_strip, resize_for, save_image
+from nodes.pictures import contact_sheet, crop_image, film_strip, pad_to_outpaint, resize_for, save_image
 
 
 def flat(width: int, height: int, *colour: int) -> Image:
@@ -135,6 +135,22 @@ def test_a_picture_is_brought_to_the_nearest_size_that_fits(
     assert resized.size == expected
     assert (resized is picture) == (size == expected)
     pictures.vae_encode(vae, resized)
+
+
+def test_a_crop_is_cut_out_of_a_picture() -> None:
+    pixels = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    assert np.array_equal(crop_image(Image(pixels), 4, 3, left=2, top=1).pixels, pixels[1:4, 2:6])
+    assert np.array_equal(crop_image(Image(pixels), 4, 3).pixels, pixels[:3, :4])
+    with pytest.raises(ValueError, match="width: expected 1 to 5, as left is 2 of 7, found 6"):
+        crop_image(Image(pixels), 6, 3, left=2)
+
+
+def test_padding_gives_picture_and_mask() -> None:
+    padded = pad_to_outpaint(flat(16, 8, 9, 9, 9), left=8, bottom=4, overlap=2)
+    assert padded.image.size == padded.mask.size == (24, 12)
+    assert (padded.image.pixels == 9).all()
+    assert (padded.mask.values[:6, 10:] == 0).all()
+    assert (padded.mask.values == 0).sum() == 6 * 14
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from diffusion.image import Image, Mask
 from diffusion.latent import Latent
 from diffusion.noise import Noise
 from diffusion.text import Conditioning
-from nodes import pictures, sampling, words
+from nodes import masks, pictures, sampling, words
 from nodes.sampling import blend_mask, denoise_step, denoised, first_step, noise, noise_like, schedule, start
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers under numpy 2
@@ -213,7 +213,7 @@ def test_no_node_changes_its_inputs(model: Checkpoint, conditionings: tuple[Cond
         (pictures.vae_encode, (model.vae, picture), {"seed": 1}),
         (pictures.resize_image, (picture, 8, 8), {}),
         (pictures.resize_for, (model.vae, picture), {}),
-        (pictures.mask_from_image, (picture, "alpha", True), {}),
+        (masks.mask_from_image, (picture, "alpha", True), {}),
         (pictures.film_strip, ([picture, picture], [picture, picture]), {}),
         (words.encode, (model.text_encoder, words.tokenize(model.tokenizer, "a")), {"clip_skip": 1}),
     ]

@@ -15,12 +15,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diffusion.attention import Attention, Layer
+from diffusion.clip import ClipVector
+from diffusion.heat import Heat
 from diffusion.image import Image, Mask
+from diffusion.inpaint import Channels
 from diffusion.latent import Estimate, Latent
+from diffusion.measures import Table
 from diffusion.noise import Noise
+from diffusion.prediction import Prediction
+from diffusion.preview import Preview
 from diffusion.samplers import SAMPLERS
 from diffusion.schedules import SPACINGS, Schedule
-from diffusion.text import Conditioning, Tokens
+from diffusion.text import Conditioning, Embeddings, Tokens
 from engine import REGISTRY, load_node_packages
 from engine.cache import decode, encode
 from engine.types import VALUE_TYPES
@@ -36,6 +43,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 4), dtype=np.uint8)
 
 VALUES = {
     "tokens": Tokens("a 🦊", (1, 2, 0), ("a", "b", "<end>"), (1.0, 0.1, 1.3), "cut \n off"),
+    "embeddings": Embeddings(torch.randn(1, 2, 16, generator=G), Tokens("é", (1, 2), ("a", "b"), (1.0, 0.3), "x")),
     "conditioning": Conditioning(torch.randn(1, 77, 16, generator=G), torch.randn(1, 16, generator=G)),
     "noise": Noise(2**63 - 1, (4, 8, 16)),
     "schedule": Schedule((14.614641229, 0.1 + 0.2, 0.0291), "v_prediction"),
@@ -43,9 +51,20 @@ VALUES = {
     "latent of a multistep sampler": Latent(A, 3.0, (Estimate(B, 4.0, "epsilon"), Estimate(C, 3.5, "sample")), B),
     "latent in strange memory": Latent(A.transpose(2, 3)[..., ::2], 0.0),
     "latent gone wrong": Latent(torch.full((1, 4, 2, 2), float("nan")), 1.0),
+    "prediction": Prediction(A, 0.1 + 0.2, B),
+    "clip vector": ClipVector(torch.randn(1, 12, generator=G)),
+    "channels": Channels(torch.cat([A, B[:, :1]], dim=1)),
     "image": Image(PIXELS[..., :3]),
     "image with alpha": Image(PIXELS),
     "mask": Mask(PIXELS[..., 0]),
+    "attention": Attention((Layer("up.1", torch.rand(2, 3, 4, 77)), Layer("mid", torch.rand(4, 1, 2, 77)))),
+    "preview": Preview(torch.randn(4, 3), torch.randn(3)),
+    "heat": Heat(np.random.default_rng(1).normal(size=(3, 5))),
+    "table": Table(
+        "q", (("a", (0.1 + 0.2, "é", None)), ("b", (True, [1]))), np.array([[1, np.nan], [np.inf, 3], [0.1, -0.0]])
+    ),
+    "table of one number": Table("", (), np.array(1e-300)),
+    "table of nothing": Table("q", (("a", (1, 2)),), np.full(2, np.nan)),
 }
 
 
@@ -56,7 +75,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, torch.Tensor):
         return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a.nan_to_num(9e9), b.nan_to_num(9e9))
     if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b)
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     if is_dataclass(a):
         return all(same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
     if isinstance(a, tuple):
@@ -118,6 +137,14 @@ def test_tokens_are_described_without_padding() -> None:
     assert codec_of(value).describe(value)["pieces"] == ["<s>", "a", "b", "<e>"]
 
 
+def test_every_group_of_tokens_is_described() -> None:
+    group = ("<s>", "a</w>", *["<|endoftext|>"] * 75)
+    value = Tokens("a a", (0,) * 154, group * 2, (1.0, 1.2, *[1.0] * 75) * 2)
+    described = codec_of(value).describe(value)
+    assert described["pieces"] == ["<s>", "a</w>", "<|endoftext|>"] * 2
+    assert described["weights"] == [1.0, 1.2, 1.0] * 2
+
+
 # ── declarations ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 HEAVY = ("torch", "numpy", "PIL", "transformers", "safetensors", "diffusers")
@@ -157,8 +184,9 @@ def test_the_nodes_that_the_workflows_need_are_there() -> None:
 
 
 def test_only_saving_acts_and_handles_are_never_stored() -> None:
-    assert [name for name, type in NODES.items() if type.effect] == ["save_image"]
-    assert [name for name, type in NODES.items() if not type.stored] == ["load_checkpoint", "save_image"]
+    acting, handles = {"save_image", "save_table"}, {"load_checkpoint", "load_clip"}
+    assert {name for name, type in NODES.items() if type.effect} == acting
+    assert {name for name, type in NODES.items() if not type.stored} == acting | handles
     assert [name for name, type in NODES.items() if type.plain] == ["first_step"]
 
 
