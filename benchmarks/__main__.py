@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.table import show
 
-NAMES = {"chain": "The engine", "startup": "Starting", "picture": "A picture"}
+NAMES = {"chain": "The engine", "startup": "Starting", "picture": "A picture", "workflows": "Workflows"}
 
 
 def main() -> None:

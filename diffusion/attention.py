@@ -278,3 +278,16 @@ def percent(heat: Heat) -> str:
     """The range of shares as a caption."""
     low, high = (100 * float(share) for share in (heat.values.min(), heat.values.max()))
     return f"{low:.1f} – {high:.1f} %"
+
+
+def moved(a: Attention, b: Attention) -> float:
+    """The share of attention, 0 … 1, that goes to other tokens in one than in the other.
+
+    The total variation ½ Σ |a - b| over the tokens, in the mean over all layers, heads and places. ValueError if the
+    two have other layers or sizes.
+    """
+    shapes = [[tuple(layer.weights.shape) for layer in one.layers] for one in (a, b)]
+    if shapes[0] != shapes[1]:
+        raise ValueError("attention: expected two of the same layers, sizes and number of tokens, found others")
+    shares = [(x.weights - y.weights).abs().sum(-1).mean() / 2 for x, y in zip(a.layers, b.layers, strict=True)]
+    return float(torch.stack(shares).mean())

@@ -103,15 +103,29 @@ def divergence(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Table:
     return Table("RMS distance", (("step", tuple(range(len(a)))),), numbers)
 
 
-def neighbours(axes: Axes, items: Items, along: str = "", quantity: str = "RMS distance") -> Table:
+def neighbours(
+    axes: Axes,
+    items: Sequence[tuple[Sequence[int], Any]],
+    along: str = "",
+    quantity: str = "RMS distance",
+    measure: Callable[[Any, Any], float] | None = None,
+) -> Table:
     """How far what lies next to each other along one axis, by default the last of several values, is apart.
 
     The axis `along` keeps its name and gets a value for each gap: the middle, where its values are numbers, else
     "a → b". Neighbours are neighbours in the order of the axis; where one of two is missing, the number is nan.
 
+    Args:
+        axes: of the places.
+        items: what lies at each place.
+        along: the axis.
+        quantity: what is measured.
+        measure: of two neighbours; by default the root mean square of the difference of arrays of one shape.
+
     Raises:
         ValueError: there is no such axis, it has fewer than two values, or a size differs.
     """
+    measure = measure or distance
     names = [name for name, _ in axes]
     along = along or next((name for name, values in reversed(axes) if len(values) > 1), "")
     if along not in names:
@@ -126,7 +140,7 @@ def neighbours(axes: Axes, items: Items, along: str = "", quantity: str = "RMS d
     for at, item in places.items():
         after = (*at[:which], at[which] + 1, *at[which + 1 :])
         if after in places:
-            found.append((at, distance(item, places[after])))
+            found.append((at, measure(item, places[after])))
     return table(quantity, [*axes[:which], (along, gaps), *axes[which + 1 :]], found)
 
 

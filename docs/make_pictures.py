@@ -1,7 +1,8 @@
-"""Make the pictures of docs/ again, by running the shipped workflows: `make pictures`."""
+"""Make the pictures of docs/ again, by running the shipped workflows: `make pictures`, or with the names of some."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from PIL import Image
@@ -10,42 +11,33 @@ from diffuscope import Engine, load_workflow
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-SCALE = 4
-"""Single pictures are small; each of their pixels is drawn as a square of this side."""
-
-SHOWN = {
-    "text_to_image": "image",
-    "denoising_film": "film",
-    "image_to_image": "image",
-    "strength_sweep": "sheet",
-    "inpaint": "image",
-    "steps_and_samplers": "sheet",
-}
-"""Workflow → the node whose picture is shown."""
-
-BEFORE = {"image_to_image": ["source"], "inpaint": ["source", "mask_file"]}
-"""What is shown to the left of it."""
+SCALE, WIDEST = 4, 1600
+"""Single pictures are small: each of their pixels is drawn as a square of this side. Pages are no wider than this."""
 
 
-def enlarged(picture: Image.Image) -> Image.Image:
-    """The picture with larger pixels, if it is small."""
-    factor = SCALE if picture.width < 200 else 1
-    return picture.convert("RGB").resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+def fitting(picture: Image.Image) -> Image.Image:
+    """The picture with larger pixels, if it is small; scaled down, if it is too wide for a page."""
+    picture = picture.convert("RGB")
+    if picture.width < 200:
+        return picture.resize((picture.width * SCALE, picture.height * SCALE), Image.Resampling.NEAREST)
+    if picture.width > WIDEST:
+        return picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.LANCZOS)
+    return picture
 
 
 def main() -> None:
-    """Run every shipped workflow and save what it shows."""
+    """Run shipped workflows and keep the picture that each saves last, under the workflow's name."""
     engine = Engine(cache=ROOT / "outputs" / "cache", out=ROOT / "outputs")
-    for name, node in SHOWN.items():
-        result = engine.run(load_workflow(ROOT / "workflows" / f"{name}.json"))
-        pictures = [enlarged(result[part].to_pillow()) for part in (*BEFORE.get(name, ()), node)]
-        row = Image.new("RGB", (sum(p.width + 8 for p in pictures) - 8, max(p.height for p in pictures)), "white")
-        left = 0
-        for picture in pictures:
-            row.paste(picture, (left, 0))
-            left += picture.width + 8
-        row.save(PICTURES / f"{name}.png", optimize=True)
-        print(PICTURES / f"{name}.png")  # noqa: T201
+    for file in sorted((ROOT / "workflows").glob("*.json")):
+        if sys.argv[1:] and file.stem not in sys.argv[1:]:
+            continue
+        workflow = load_workflow(file)
+        result = engine.run(workflow, only="save")
+        if result.outcome.failures:
+            sys.exit(str(result.outcome.failures[0]))
+        with Image.open(result.outcome.files[-1]) as picture:
+            fitting(picture).save(PICTURES / f"{file.stem}.png", optimize=True)
+        print(PICTURES / f"{file.stem}.png")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -322,6 +322,17 @@ def image_neighbours(images: Collected[Image], along: str = "") -> Table:
     return measures.neighbours(images.axes, items, along, "RMS distance in levels of 255")
 
 
+@node
+def attention_neighbours(attentions: Collected[Attention], along: str = "") -> Table:
+    """What share of attention goes to other tokens from one place to the next along an axis of a sweep, 0 to 1.
+
+    Args:
+        attentions: one for each coordinate, of prompts of as many tokens.
+        along: the axis; by default the last of several values. In the table it has the middles between its values.
+    """
+    return measures.neighbours(attentions.axes, attentions.items, along, "share of attention that moves", stage.moved)
+
+
 @node(effect=True)
 def save_table(table: Table, name: str = "") -> str:
     """Write a table as CSV, a line for each number: its coordinates, then the number.

@@ -11,24 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffusion import plots
+from diffusion.drawing import MARKS, Canvas, Scale, caption, dashed, even_ticks, log_ticks, written
 from diffusion.heat import ANCHORS, painted
 from diffusion.image import Image
 from diffusion.measures import Table
-from diffusion.plots import (
-    BLANK,
-    PALETTE,
-    Canvas,
-    Scale,
-    caption,
-    dashed,
-    default_x,
-    even_ticks,
-    heat_plot,
-    line_plot,
-    log_ticks,
-    spread_out,
-    written,
-)
+from diffusion.plots import BLANK, PALETTE, default_x, heat_plot, line_plot, spread_out
 
 
 def made(numbers: Any, **axes: list[Any]) -> Table:
@@ -109,7 +96,7 @@ def test_gaps_stay_open_and_a_lonely_number_is_marked() -> None:
 
 def test_curves_are_told_apart_without_colour() -> None:
     numbers = np.arange(16)[:, None] + np.zeros((16, 3))
-    kinds = {(curve.which % len(plots.MARKS), curve.dash) for curve in curves_of(numbers, list("abcdefghijklmnop"))}
+    kinds = {(curve.which % len(MARKS), curve.dash) for curve in curves_of(numbers, list("abcdefghijklmnop"))}
     assert len(kinds) == 16
 
 

@@ -13,7 +13,7 @@ import torch
 
 from diffusion import heat as heats
 from diffusion import measures
-from diffusion.attention import Attention, Rows, SharedRange, select
+from diffusion.attention import Attention, Layer, Rows, SharedRange, select
 from diffusion.checkpoint import Checkpoint, open_checkpoint
 from diffusion.heat import Heat
 from diffusion.image import Image
@@ -342,3 +342,21 @@ def test_latents_given_to_nodes_stay_as_they_are(model: Checkpoint, conditioning
     seeing.latent_histogram(collected([latent], a=[1]))
     assert torch.equal(latent.samples, before)
     assert sampling.denoised(latent).samples is latent.samples
+
+
+def test_attention_that_goes_elsewhere_is_counted_as_a_share() -> None:
+    def looking(at: int) -> Attention:
+        weights = torch.zeros(2, 3, 3, 4)
+        weights[..., at] = 1
+        return Attention((Layer("one", weights), Layer("two", weights[:, :1])))
+
+    pairs = zip(looking(0).layers, looking(1).layers, strict=True)
+    half = Attention(tuple(Layer(a.name, (a.weights + b.weights) / 2) for a, b in pairs))
+    made = seeing.attention_neighbours(
+        collected([looking(0), half, looking(1), looking(1)], t=[0.0, 0.5, 1.0, 2.0]), "t"
+    )
+    assert made.axes == (("t", (0.25, 0.75, 1.5)),)
+    assert made.numbers.tolist() == [0.5, 0.5, 0.0]
+    other = Attention(looking(0).layers[:1])
+    with pytest.raises(ValueError, match="attention: expected two of the same layers, sizes and number of tokens"):
+        seeing.attention_neighbours(collected([looking(0), other], t=[0, 1]))
