@@ -104,6 +104,15 @@ def enlarge(image: Image, factor: int) -> Image:
     return image if factor == 1 else Image(image.pixels.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
+def at_most(image: Image, side: int) -> Image:
+    """The picture, scaled down if its longer side has more pixels than `side`; 0 leaves every picture as it is."""
+    width, height = image.size
+    longer = max(width, height)
+    if side == 0 or longer <= side:
+        return image
+    return resize(image, max(round(width * side / longer), 1), max(round(height * side / longer), 1), "stretch")
+
+
 def resize(image: Image, width: int, height: int, fit: Fit = "crop") -> Image:
     """The picture at another size, by Lanczos resampling.
 

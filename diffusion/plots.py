@@ -204,6 +204,11 @@ class Curve:
         """Whole for the first curves, dashed for those that share a colour with one of them."""
         return DASHES[self.which // len(PALETTE) % len(DASHES)]
 
+    @property
+    def shape(self) -> int:
+        """The number of its mark: another one for those that share a colour."""
+        return self.which + self.which // len(PALETTE)
+
 
 SIDE_LABEL, MANY = 190, 8
 """Pixels that labels beside the curves may be wide, and the number of curves above which an axis of numbers is shown by
@@ -384,7 +389,7 @@ def draw_curve(canvas: Canvas, frame: Frame, curve: Curve, thickness: float) -> 
     alone = {run[0] for run in runs if len(run) == 1}
     for i, point in enumerate(points):
         if point in alone or (curve.marked and i % every == curve.which * every // len(PALETTE) % every):
-            mark(canvas, point, curve.which, curve.colour)
+            mark(canvas, point, curve.shape, curve.colour)
 
 
 def fits_beside(curves: Sequence[Curve], height: float) -> bool:
@@ -430,7 +435,7 @@ def draw_key(canvas: Canvas, curve: Curve, x: float, y: float) -> None:
     """A short piece of a curve with its mark, if it has some."""
     canvas.line([(x, y), (x + 22, y)], curve.colour, 2, curve.dash)
     if curve.marked:
-        mark(canvas, (x + 11, y), curve.which, curve.colour)
+        mark(canvas, (x + 11, y), curve.shape, curve.colour)
 
 
 Keys = list[tuple[Point, Curve | None, str]]

@@ -242,7 +242,7 @@ def encode_embeddings(
         weighting: how the weights of the tokens are applied; where all are 1, states stay as they are.
             `rescale` multiplies each state by its weight, then all states of the group by what brings their mean back,
             as AUTOMATIC1111's web UI does. A model whose states have no mean to speak of (less than 1 % of their
-            spread; that of Stable Diffusion 1.x is 10 %) is spared the second factor, which would be chance.
+            spread) is spared the second factor, which would be chance.
             `from_empty` moves each state away from that of the empty prompt at its place, or toward it:
             z_empty + w · (z - z_empty), as ComfyUI does.
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from engine import Collected, node
-from nodes.pictures import shown
+from nodes.pictures import Largest, shown
 from nodes.stages import clip as stage
+from nodes.stages import image as pixels
 from nodes.stages import sheets
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def ranked_sheet(
     columns: Annotated[int, Field(ge=0, le=100)] = 0,
     title: str = "",
     scale: Annotated[int, Field(ge=0, le=16)] = 0,
+    largest: Largest = 256,
 ) -> Image:
     """The pictures of a sweep, best score first.
 
@@ -70,10 +72,11 @@ def ranked_sheet(
         columns: how many a row; 0 chooses.
         title: above all.
         scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
+        largest: pictures with a longer side are scaled down to this many pixels; 0 leaves them as they are.
     """
     ranked = ranking(images, scores)[: top or None]
     captions = [" ".join(part for part in (coordinates(images, at), f"{score:.3f}") if part) for score, at, _ in ranked]
-    return sheets.wrap([image for _, _, image in ranked], captions, columns, title, scale)
+    return sheets.wrap([pixels.at_most(image, largest) for _, _, image in ranked], captions, columns, title, scale)
 
 
 @node

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from diffusion.latent import Latent
 
 Size = Annotated[int, Field(ge=8, le=8192)]
+Largest = Annotated[int, Field(ge=0, le=8192)]
 Extent = Annotated[int, Field(ge=1, le=16384)]
 Pixels = Annotated[int, Field(ge=0, le=16383)]
 Border = Annotated[int, Field(ge=0, le=4096)]
@@ -144,6 +145,7 @@ def film_strip(
     corner: str = "after step",
     title: str = "",
     scale: Annotated[int, Field(ge=0, le=16)] = 0,
+    largest: Largest = 256,
 ) -> Image:
     """What the loop does: the noisy latents, below them the clean picture that each step went by, and the noise.
 
@@ -156,6 +158,7 @@ def film_strip(
         corner: what the numbers above the columns mean.
         title: above all.
         scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
+        largest: pictures with a longer side are scaled down to this many pixels; 0 leaves them as they are.
     """
     last = len(noisy) - 1
     count = min(columns, len(noisy))
@@ -170,7 +173,10 @@ def film_strip(
         raise ValueError(f"rows: expected {len(given)} names, one a strip, found {len(rows)}")
     cells = [[strip[i] for i in chosen] for strip in given.values()]
     widest = max(image.size[0] for row in cells for image in row if image is not None)
-    cells = [[image and stage.enlarge(image, widest // image.size[0]) for image in row] for row in cells]
+    cells = [
+        [image and stage.at_most(stage.enlarge(image, widest // image.size[0]), largest) for image in row]
+        for row in cells
+    ]
     return sheets.sheet(cells, [str(i) for i in chosen], rows or list(given), title, corner, scale=scale)
 
 
@@ -180,6 +186,7 @@ def contact_sheet(
     title: str = "",
     columns: Annotated[int, Field(ge=0, le=100)] = 0,
     scale: Annotated[int, Field(ge=0, le=16)] = 0,
+    largest: Largest = 256,
 ) -> Image:
     """All pictures of a sweep on one sheet: one axis fills a grid, two axes make rows and columns.
 
@@ -188,14 +195,16 @@ def contact_sheet(
         title: above all.
         columns: how many a row, for one axis; 0 chooses.
         scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
+        largest: pictures with a longer side are scaled down to this many pixels; 0 leaves them as they are.
     """
     axes = images.axes
+    small = [(at, stage.at_most(image, largest)) for at, image in images.items]
     if len(axes) < 2:
         captions = [shown(axes[0][1][at[0]]) if axes else "" for at, _ in images.items]
         about = " · ".join(part for part in (title, axes[0][0] if axes else "") if part)
-        return sheets.wrap(images.values, captions, columns, about, scale)
+        return sheets.wrap([image for _, image in small], captions, columns, about, scale)
     (across, across_values), before = axes[-1], axes[:-1]
-    places = dict(images.items)
+    places = dict(small)
     rows = sorted({at[:-1] for at in places})
     cells = [[places.get((*row, x)) for x in range(len(across_values))] for row in rows]
     names = [

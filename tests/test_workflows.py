@@ -164,6 +164,7 @@ def test_a_strength_sweep_draws_each_picture_once_for_each_seed(run: Run) -> Non
 
 
 FEWER: dict[str, dict[str, dict[str, Any]]] = {
+    "attention_jumps": {"t": {"name": "t", "values": [0.0, 0.5, 1.0]}},
     "guidance": {"scale": {"name": "guidance", "values": [0, 2]}},
     "hundred_seeds": {"seed": {"name": "seed", "seeds": 3}},
     "interpolation": {"t": {"name": "t", "values": [0.0, 0.5, 1.0]}},
@@ -182,6 +183,8 @@ def test_every_workflow_runs_on_another_checkpoint(run: Run, name: str) -> None:
     inputs: dict[str, Any] = {"steps": 2} if "steps" in shipped else {}
     if name == "interpolation":  # the tiny model's words have a piece a letter
         inputs |= {"word": "cat", "toward": "fox"}
+    if name == "attention_jumps":
+        inputs |= {"word": "cat", "toward": "fox", "middle": 1}
     if name == "steps_error":
         inputs |= {"reference_steps": 5}
     result = run(name, FEWER.get(name), **inputs)
@@ -194,6 +197,20 @@ def test_steps_and_samplers(run: Run) -> None:
     assert sum(".denoise" in label for label in result.outcome.ran) == 2 * (1 + 2)
     assert result["image"].axes == [("steps", [1, 2]), ("sampler", ["ddim", "heun"])]
     assert saved(result).height > 2 * 112
+
+
+def test_guidance_may_differ_at_every_step(engine: Engine, tiny_model: Path) -> None:
+    data = data_of("text_to_image")
+    data["nodes"]["model"]["params"]["path"] = str(tiny_model)
+    body = data["nodes"]["sample"]["body"]
+    body["scale"] = {"type": "guidance_at", "in": {"index": "i", "steps": "steps", "first": "guidance_scale"},
+                     "params": {"last": 1.0, "end": 0.5}}  # fmt: skip
+    body["denoise"]["in"]["guidance_scale"] = "scale"
+    result = engine.run(parse_workflow(data, "fading"), steps=5, guidance_scale=8.0)
+    assert result.outcome.failures == []
+    steps = [call for call in result.graph.calls.values() if call.type.name == "denoise_step"]
+    assert [call.params["guidance_scale"] for call in steps] == [8.0, 4.5, 1.0, 1.0, 1.0]
+    assert not any(".scale" in label for label in result.outcome.ran)  # it is evaluated before the run
 
 
 # ── what a change costs ───────────────────────────────────────────────────────────────────────────────────────────────

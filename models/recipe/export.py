@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel, PreTrainedModel
 
@@ -65,6 +65,10 @@ def write_weights(path: Path, model: nn.Module) -> None:
 def write_transformer(folder: Path, model: PreTrainedModel) -> None:
     """Write a network of transformers in half precision; its config asks for it to be read in full precision."""
     model.half().save_pretrained(folder)
+    weights = folder / "model.safetensors"
+    tensors = load_file(weights)
+    if not any("text_model." in name for name in tensors):  # from some version 5 on; older ones and other tools want it
+        save_file({f"text_model.{name}": tensor for name, tensor in tensors.items()}, weights, {"format": "pt"})
     config = json.loads((folder / "config.json").read_text())
     write_json(folder / "config.json", config | {"dtype": "float32"})
 

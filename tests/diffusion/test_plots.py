@@ -96,7 +96,7 @@ def test_gaps_stay_open_and_a_lonely_number_is_marked() -> None:
 
 def test_curves_are_told_apart_without_colour() -> None:
     numbers = np.arange(16)[:, None] + np.zeros((16, 3))
-    kinds = {(curve.which % len(MARKS), curve.dash) for curve in curves_of(numbers, list("abcdefghijklmnop"))}
+    kinds = {(curve.shape % len(MARKS), curve.dash) for curve in curves_of(numbers, list("abcdefghijklmnop"))}
     assert len(kinds) == 16
 
 

@@ -81,7 +81,7 @@ def test_one_axis_fills_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "wrap", lambda *args: asked.append(args) or shades(1)[0])
     contact_sheet(collected({"seed": [3, 4, 5]}), "title", 2, 1)
     images, captions, columns, title, scale = asked[0]
-    assert (len(images), captions, columns, title, scale) == (3, ["seed 3", "seed 4", "seed 5"], 2, "title", 1)
+    assert (len(images), captions, columns, title, scale) == (3, ["3", "4", "5"], 2, "title · seed", 1)
 
 
 def test_two_axes_make_rows_and_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,3 +259,14 @@ def test_half_a_picture_is_not_left_behind(
         assert str(raised.value) == (
             f"{tmp_path}: cannot be written: No space left on device; choose another folder with --out"
         )
+
+
+def test_large_pictures_are_made_smaller_for_a_sheet() -> None:
+    tall = Image(np.full((600, 300, 3), 90, dtype=np.uint8))
+    one: Collected[Image] = Collected([], [((), tall)])
+    small, whole = contact_sheet(one, largest=200), contact_sheet(one, largest=0)
+    assert (np.count_nonzero(small.pixels[..., 0] == 90), np.count_nonzero(whole.pixels[..., 0] == 90)) == (
+        200 * 100, 600 * 300,
+    )  # fmt: skip
+    film = film_strip([tall, tall], largest=200)
+    assert np.count_nonzero(film.pixels[..., 0] == 90) == 2 * 200 * 100
