@@ -49,7 +49,9 @@ def blend(latent: Latent, known: Latent, mask: Mask, noise: Tensor) -> Latent:
 
 @dataclass(frozen=True, eq=False)
 class Channels:
-    """What an inpainting UNet is shown beside the latent: (1, C, h, w) float32. ValueError for another shape.
+    """What an inpainting UNet is shown beside the latent: (1, C, h, w) float32; C is 0 for one that is shown nothing.
+
+    ValueError for another shape.
 
     The inpainting UNets of Stable Diffusion 1.5 and 2 read nine channels: the noisy latent's four, then these five: the
     mask, 1 = repaint, and the clean latent of the picture with what is masked left blank (Rombach et al., 2112.10752,
@@ -85,6 +87,11 @@ def inpaint_channels(vae: VAE, image: Image, mask: Mask, seed: int | None = None
     return Channels(torch.cat([free[..., ::factor, ::factor], masked.samples], dim=1))
 
 
+def no_channels() -> Channels:
+    """For a UNet that reads the latent alone, at every size."""
+    return Channels(torch.empty(1, 0, 1, 1))
+
+
 def expect_channels(config: UNetConfig, latent: Latent, channels: Channels | None) -> None:
     """Raise ValueError unless the latent and the channels beside it are what a UNet of this config reads."""
     count, *size = latent.samples.shape[1:]
@@ -97,7 +104,7 @@ def expect_channels(config: UNetConfig, latent: Latent, channels: Channels | Non
             f"channels: expected {wanted or 'none'} beside the latent's {count}, found {found or 'none'}; "
             + (trained if wanted else alone)
         )
-    if channels is not None and list(channels.tensor.shape[2:]) != size:
+    if channels is not None and found and list(channels.tensor.shape[2:]) != size:
         (h, w), (height, width) = size, channels.tensor.shape[2:]
         raise ValueError(
             f"channels: expected the latent's size {w} × {h}, found {width} × {height}; "

@@ -179,11 +179,13 @@ class ChannelsCodec:
         return Channels(torch.from_numpy(encoded.arrays["tensor"].copy()))
 
     def nbytes(self, value: Channels) -> int:
-        """The bytes of the tensor."""
-        return size(value.tensor)
+        """The bytes of the tensor, and a few for a value without any."""
+        return 64 + size(value.tensor)
 
     def describe(self, value: Channels) -> dict[str, Any]:
         """Statistics, and the share that is to be repainted."""
+        if not value.tensor.shape[1]:
+            return {"shape": list(value.tensor.shape)}
         return {**statistics(value.tensor), "share to repaint": round(float(value.tensor[:, 0].mean()), 4)}
 
 

@@ -15,6 +15,7 @@ from nodes.stages import inpaint
 from nodes.stages import masks as stage
 
 if TYPE_CHECKING:
+    from diffusion.checkpoint import UNetHandle as UNet
     from diffusion.checkpoint import VAEHandle as VAE
     from diffusion.image import Image, Mask
     from diffusion.inpaint import Channels
@@ -141,7 +142,11 @@ def mask_to_image(mask: Mask) -> Image:
 
 @node
 def inpaint_channels(
-    vae: VAE, image: Image, mask: Mask, seed: Annotated[int | None, Field(ge=0, le=2**63 - 1)] = None
+    vae: VAE,
+    image: Image,
+    mask: Mask,
+    unet: UNet | None = None,
+    seed: Annotated[int | None, Field(ge=0, le=2**63 - 1)] = None,
 ) -> Channels:
     """What a UNet trained to inpaint (one with nine channels) is shown at every step, beside the latent.
 
@@ -149,10 +154,13 @@ def inpaint_channels(
 
     Args:
         vae: of the checkpoint.
+        unet: of the checkpoint; if it reads the latent alone, no channels are made, so one workflow fits both kinds.
         image: width and height must be multiples of the VAE's factor (8 in Stable Diffusion).
         mask: white = repaint, black = keep; made hard at half white.
         seed: draw the latent from the VAE's posterior with this seed; without one, its mean is taken.
     """
+    if unet is not None and unet.config.in_channels == vae.config.latent_channels:
+        return inpaint.no_channels()
     return inpaint.inpaint_channels(vae.load(), image, mask, seed)
 
 

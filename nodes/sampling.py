@@ -179,7 +179,8 @@ def states_for(unet: UNet, conditioning: Conditioning) -> Tensor:
 def denoiser(unet: UNet, latent: Latent, channels: Channels | None) -> Denoiser:
     """The UNet as a denoiser of this latent."""
     inpaint.expect_channels(unet.config, latent, channels)
-    return prediction.Denoiser(unet.load(), unet.training, None if channels is None else channels.tensor)
+    beside = channels.tensor if channels is not None and channels.tensor.shape[1] else None
+    return prediction.Denoiser(unet.load(), unet.training, beside)
 
 
 def stepped(denoise: Denoise, latent: Latent, step: Step, sampler: str) -> Latent:

@@ -20,7 +20,7 @@ def bytes_as_letters() -> list[str]:
     return [letters[b] for b in (*kept, *others)]
 
 
-def write_tiny_model(folder: Path) -> Path:
+def write_tiny_model(folder: Path, in_channels: int = 4) -> Path:
     """A checkpoint of a few thousand random weights: 16 × 16 pictures, latents 4 × 8 × 8, a letter a token."""
     import torch
     from safetensors.torch import save_file
@@ -31,9 +31,9 @@ def write_tiny_model(folder: Path) -> Path:
 
     torch.manual_seed(0)
     unet = UNetConfig(
-        sample_size=8, block_out_channels=(16, 32), layers_per_block=1, cross_attention_dim=16, attention_head_dim=2,
-        norm_num_groups=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        sample_size=8, in_channels=in_channels, block_out_channels=(16, 32), layers_per_block=1,
+        cross_attention_dim=16, attention_head_dim=2, norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
     )  # fmt: skip
     vae = VAEConfig(
         block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, sample_size=16, scaling_factor=1.0
@@ -74,3 +74,9 @@ def write_tiny_model(folder: Path) -> Path:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny checkpoint's folder."""
     return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_inpainting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a UNet of nine channels, such as those trained to inpaint."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny-inpainting", in_channels=9)

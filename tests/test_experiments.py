@@ -319,6 +319,18 @@ def test_inpaint_composite(run: Run) -> None:
     )
 
 
+def test_inpaint_ways(run: Run) -> None:
+    result = run("inpaint_ways")
+    keep = feather(result["mask"], 6).values == 0
+    source = numbers(result["source"])
+    blend, together, alone = (
+        np.abs(source - numbers(result[name])).mean(axis=2)[keep].mean()
+        for name in ("image", "together", "alone_image")
+    )
+    assert together == 0 < blend < 15 < alone  # a UNet that was not trained to inpaint keeps nothing by itself
+    assert np.array_equal(result["image"].pixels, run("inpaint")["image"].pixels)
+
+
 def test_outpaint(run: Run) -> None:
     result = run("outpaint")
     source, made = numbers(result["source"]), numbers(result["image"])

@@ -152,6 +152,46 @@ def test_inpaint_keeps_what_is_black(run: Run) -> None:
     assert [label for label in result.outcome.ran if "sample[0]" in label] == ["sample[0].denoise", "sample[0].blend"]
 
 
+def test_a_unet_alone_inpaints_if_it_was_trained_to(
+    engine: Engine, tiny_model: Path, tiny_inpainting_model: Path, pictures: dict[str, str], tmp_path: Path
+) -> None:
+    other = np.zeros((16, 20), dtype=np.uint8)
+    other[:8] = 255
+    Pillow.fromarray(other).save(tmp_path / "other.png")
+
+    def drawn(model: Path, mask: str) -> np.ndarray:
+        data = data_of("inpaint_ways")
+        data["nodes"]["model"]["params"]["path"] = str(model)
+        result = engine.run(parse_workflow(data, "ways"), steps=3, picture=pictures["picture"], mask_picture=mask)
+        assert result.outcome.failures == []
+        assert result["channels"].tensor.shape[1] == (5 if model == tiny_inpainting_model else 0)
+        return np.array(result["alone_image"].pixels)
+
+    masks = pictures["mask_picture"], str(tmp_path / "other.png")
+    assert np.array_equal(*(drawn(tiny_model, mask) for mask in masks))  # it is not told of the mask
+    assert not np.array_equal(*(drawn(tiny_inpainting_model, mask) for mask in masks))
+
+
+@pytest.mark.parametrize("name", ["inpaint", "inpaint_composite", "outpaint"])
+def test_inpainting_takes_an_inpainting_checkpoint(
+    engine: Engine, tiny_inpainting_model: Path, pictures: dict[str, str], name: str
+) -> None:
+    data = data_of(name)
+    data["nodes"]["model"]["params"]["path"] = str(tiny_inpainting_model)
+    given = {key: value for key, value in pictures.items() if key in data["inputs"]}
+    result = engine.run(parse_workflow(data, name), steps=2, **given)
+    assert result.outcome.failures == []
+
+
+def test_any_other_workflow_says_what_an_inpainting_checkpoint_wants(
+    engine: Engine, tiny_inpainting_model: Path
+) -> None:
+    data = data_of("text_to_image")
+    data["nodes"]["model"]["params"]["path"] = str(tiny_inpainting_model)
+    result = engine.run(parse_workflow(data, "plain"), steps=1)
+    assert "channels: expected 5 beside the latent's 4, found none" in str(result.outcome.failures[0])
+
+
 def test_a_strength_sweep_draws_each_picture_once_for_each_seed(run: Run) -> None:
     strengths = {"strength": {"name": "strength", "values": [0.25, 0.5, 1.0]},
                  "own_seed": {"name": "strength", "seeds": 3}}  # fmt: skip

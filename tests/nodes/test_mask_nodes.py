@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import torch
 
 from diffusion import masks as stage
-from diffusion.checkpoint import Checkpoint, open_checkpoint
+from diffusion.checkpoint import Checkpoint
 from diffusion.image import Image, Mask
 from diffusion.inpaint import expect_channels
 from diffusion.latent import Latent
@@ -35,12 +34,6 @@ from nodes.masks import (
 load_node_packages()
 RNG = np.random.default_rng(0)
 PICTURE, PAINTED = (Image(RNG.integers(0, 256, (16, 24, 3), dtype=np.uint8)) for _ in range(2))
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Checkpoint:
-    """The tiny checkpoint's handles."""
-    return open_checkpoint(tiny_model)
 
 
 def row(*values: int) -> Mask:
@@ -153,7 +146,7 @@ def test_channels_fit_an_inpainting_unet(model: Checkpoint) -> None:
     assert set(channels.tensor[:, 0].unique().tolist()) == {0.0, 1.0}
     nine = replace(model.unet.config, in_channels=9)
     expect_channels(nine, Latent(torch.zeros(1, 4, 8, 12), 1.0), channels)
-    drawn = inpaint_channels(model.vae, PICTURE, draw_mask(PICTURE), 3)
+    drawn = inpaint_channels(model.vae, PICTURE, draw_mask(PICTURE), seed=3)
     assert torch.equal(drawn.tensor[:, 0], channels.tensor[:, 0])
     assert not torch.equal(drawn.tensor, channels.tensor)
 

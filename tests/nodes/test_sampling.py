@@ -13,7 +13,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
-from diffusion.checkpoint import Checkpoint, open_checkpoint
+from diffusion.checkpoint import Checkpoint
 from diffusion.image import Image, Mask
 from diffusion.latent import Latent
 from diffusion.noise import Noise
@@ -22,19 +22,6 @@ from nodes import masks, pictures, sampling, words
 from nodes.sampling import blend_mask, denoise_step, denoised, first_step, noise, noise_like, schedule, start
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers under numpy 2
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Checkpoint:
-    """The tiny checkpoint's handles."""
-    return open_checkpoint(tiny_model)
-
-
-@pytest.fixture(scope="module")
-def conditionings(model: Checkpoint) -> tuple[Conditioning, Conditioning]:
-    """Of a prompt and of the empty one."""
-    positive, negative = (words.encode(model.text_encoder, words.tokenize(model.tokenizer, t)) for t in ("a cat", ""))
-    return positive, negative
 
 
 # ── where it begins ───────────────────────────────────────────────────────────────────────────────────────────────────

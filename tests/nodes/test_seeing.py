@@ -14,7 +14,7 @@ import torch
 from diffusion import heat as heats
 from diffusion import measures
 from diffusion.attention import Attention, Layer, Rows, SharedRange, select
-from diffusion.checkpoint import Checkpoint, open_checkpoint
+from diffusion.checkpoint import Checkpoint
 from diffusion.heat import Heat
 from diffusion.image import Image
 from diffusion.latent import Latent
@@ -26,12 +26,6 @@ from engine.context import Context, entered
 from nodes import sampling, seeing, words
 
 PROMPT = "cat, on a mat"
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Checkpoint:
-    """The tiny checkpoint's handles."""
-    return open_checkpoint(tiny_model)
 
 
 @pytest.fixture(scope="module")

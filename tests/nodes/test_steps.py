@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from diffusion.checkpoint import Checkpoint, open_checkpoint
+from diffusion.checkpoint import Checkpoint
 from diffusion.image import Mask
 from diffusion.latent import Latent
 from diffusion.noise import Noise
@@ -16,21 +14,9 @@ from diffusion.prediction import Prediction
 from diffusion.samplers import SAMPLERS
 from diffusion.schedules import Schedule
 from diffusion.text import Conditioning
-from nodes import sampling, steps, words
+from nodes import sampling, steps
 
 ONCE = [name for name, sampler in SAMPLERS.items() if sampler.evaluations == 1 and name != "plms"]
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Checkpoint:
-    return open_checkpoint(tiny_model)
-
-
-@pytest.fixture(scope="module")
-def conditionings(model: Checkpoint) -> tuple[Conditioning, Conditioning]:
-    """Of a prompt and of the empty one."""
-    positive, negative = (words.encode(model.text_encoder, words.tokenize(model.tokenizer, t)) for t in ("a cat", ""))
-    return positive, negative
 
 
 def begun(model: Checkpoint, sampler: str = "ddim") -> tuple[Latent, Schedule, Noise]:

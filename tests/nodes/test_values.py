@@ -53,6 +53,7 @@ VALUES = {
     "latent gone wrong": Latent(torch.full((1, 4, 2, 2), float("nan")), 1.0),
     "prediction": Prediction(A, 0.1 + 0.2, B),
     "clip vector": ClipVector(torch.randn(1, 12, generator=G)),
+    "no channels": Channels(torch.empty(1, 0, 1, 1)),
     "channels": Channels(torch.cat([A, B[:, :1]], dim=1)),
     "image": Image(PIXELS[..., :3]),
     "image with alpha": Image(PIXELS),

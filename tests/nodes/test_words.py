@@ -17,12 +17,6 @@ from nodes import words
 from nodes.words import embed, encode, encode_embeddings, tokenize
 
 
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Checkpoint:
-    """The tiny checkpoint's handles."""
-    return open_checkpoint(tiny_model)
-
-
 def warnings_for(model: Checkpoint, prompt: str) -> list[str]:
     """What `tokenize` warns of."""
     warned: list[str] = []
