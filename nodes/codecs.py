@@ -179,8 +179,8 @@ class ChannelsCodec:
         return Channels(torch.from_numpy(encoded.arrays["tensor"].copy()))
 
     def nbytes(self, value: Channels) -> int:
-        """The bytes of the tensor, and a few for a value without any."""
-        return 64 + size(value.tensor)
+        """The bytes of the tensor; a few for a value without any."""
+        return size(value.tensor) or 64
 
     def describe(self, value: Channels) -> dict[str, Any]:
         """Statistics, and the share that is to be repainted."""
