@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
-from string import punctuation
-from unicodedata import normalize
 
 import torch
 from torch import Tensor
 
-from diffusion.text import Conditioning, Embeddings, Tokens, words_of
+from diffusion.text import Conditioning, Embeddings, Tokens, occurrences, words_of
 
 PARALLEL = 0.9995
 """Cosine from which on two vectors have no arc between them worth following; 1.8 degrees."""
@@ -187,9 +184,9 @@ def _moved(
             raise ValueError(f"{where}: expected those of the {x.shape[1]} vectors, found {len(of.ids)}")
     if vectors.shape[2] != others.shape[2]:
         raise ValueError(f"other: expected prompts of one text encoder, found {_widths(vectors, others)}")
-    places = occurrences("word", tokens, word)
+    places = occurrences(words_of(tokens), word)
     if other_word:
-        target = occurrences("other_word", other_tokens, other_word)[0]
+        target = occurrences(words_of(other_tokens), other_word, "other_word")[0]
     else:
         target = tuple(at for _, positions in words_of(other_tokens) for at in positions)
     if not target:
@@ -202,43 +199,3 @@ def _moved(
         goal = goals if len(at) == len(target) else goals.mean(dim=1, keepdim=True).expand(1, len(at), -1)
         moved[:, list(at)] = goal if t == 1 else torch.lerp(vectors[:, list(at)], goal, t)
     return moved
-
-
-def occurrences(where: str, tokens: Tokens, word: str) -> list[tuple[int, ...]]:
-    """The positions of a word's pieces, for each time it occurs; case and spaces do not matter.
-
-    Args:
-        where: the argument that names the word, for the message.
-        tokens: the prompt.
-        word: one word, or several that stand in a row.
-
-    Raises:
-        ValueError: it does not occur; the message lists the words that do.
-    """
-    words = words_of(tokens)
-    texts = [_folded(text) for text, _ in words]
-    wanted = _folded(word)
-    found = []
-    first = 0
-    while first < len(words):
-        last = first + 1
-        while last < len(words) and len("".join(texts[first:last])) < len(wanted):
-            last += 1
-        if "".join(texts[first:last]) == wanted:
-            found.append(tuple(at for _, positions in words[first:last] for at in positions))
-            first = last
-        else:
-            first += 1
-    if found:
-        return found
-    if not words:
-        raise ValueError(f'{where}: expected a prompt in which "{word}" occurs, found an empty one')
-    near = get_close_matches(wanted, texts, n=1)
-    hint = f'; did you mean "{words[texts.index(near[0])][0]}"?' if near else ""
-    named = dict.fromkeys(text for text, _ in words)
-    listed = ", ".join([text for text in named if text.strip(punctuation)] or named)
-    raise ValueError(f'{where}: expected one of the words {listed}; found "{word}"{hint}')
-
-
-def _folded(word: str) -> str:
-    return "".join(normalize("NFC", word).casefold().split())

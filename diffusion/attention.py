@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from diffusion.heat import Colours, Heat, colour, enlarged, overlay, span_of
 from diffusion.image import Image, resize
 from diffusion.sheets import sheet
+from diffusion.text import Words
 from diffusion.unet import UNet, onlooker
 
 Output = TypeVar("Output")
@@ -143,31 +144,6 @@ def select(attention: Attention, positions: Sequence[int], layers: str = "", hea
 
 
 # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-Words = Sequence[tuple[str, tuple[int, ...]]]
-"""The words of a prompt with the positions of their tokens, as `diffusion.text.words_of` gives them."""
-
-
-def find_word(words: Words, wanted: str) -> tuple[int, ...]:
-    """The positions of a word, or of several in a row, wherever the prompt has it; capitals and spaces do not count.
-
-    Raises:
-        ValueError: the prompt has no such word; says which it has.
-    """
-    target = "".join(wanted.lower().split())
-    found: list[int] = []
-    for first in range(len(words)):
-        text = ""
-        for last in range(first, len(words)):
-            text += words[last][0]
-            if text == target:
-                found += [at for _, positions in words[first : last + 1] for at in positions]
-            if not target.startswith(text):
-                break
-    if not found:
-        known = ", ".join(dict.fromkeys(text for text, _ in words)) or "it has none"
-        raise ValueError(f"word: expected one of the prompt's words, found {wanted!r}; they are: {known}")
-    return tuple(dict.fromkeys(found))
 
 
 def columns_of(words: Words, tokens: int, limit: int, every_token: bool) -> list[tuple[str, tuple[int, ...]]]:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
 from itertools import pairwise
+from string import punctuation
 from typing import TYPE_CHECKING, Literal
+from unicodedata import normalize
 
 import torch
 from torch import Tensor, nn
@@ -156,6 +159,10 @@ def spans(tokens: Tokens) -> list[range]:
     return found
 
 
+Words = Sequence[tuple[str, tuple[int, ...]]]
+"""The words of a prompt in order, each with the positions of its pieces among the tokens."""
+
+
 def words_of(tokens: Tokens) -> list[tuple[str, tuple[int, ...]]]:
     """The words of a prompt in order, each with the positions of its pieces in `ids`.
 
@@ -173,6 +180,45 @@ def words_of(tokens: Tokens) -> list[tuple[str, tuple[int, ...]]]:
         for places in words
         if places
     ]
+
+
+def occurrences(words: Words, wanted: str, where: str = "word") -> list[tuple[int, ...]]:
+    """The positions of a word's pieces, for each time it occurs; case and spaces do not matter.
+
+    Args:
+        words: of a prompt, from `words_of`.
+        wanted: one word, or several that stand in a row.
+        where: the argument that names the word, for the message.
+
+    Raises:
+        ValueError: it does not occur; the message lists the words that do.
+    """
+    texts = [_folded(text) for text, _ in words]
+    target = _folded(wanted)
+    found = []
+    first = 0
+    while first < len(words):
+        last = first + 1
+        while last < len(words) and len("".join(texts[first:last])) < len(target):
+            last += 1
+        if "".join(texts[first:last]) == target:
+            found.append(tuple(at for _, positions in words[first:last] for at in positions))
+            first = last
+        else:
+            first += 1
+    if found:
+        return found
+    if not words:
+        raise ValueError(f'{where}: expected a prompt in which "{wanted}" occurs, found an empty one')
+    near = get_close_matches(target, texts, n=1)
+    hint = f'; did you mean "{words[texts.index(near[0])][0]}"?' if near else ""
+    named = dict.fromkeys(text for text, _ in words)
+    listed = ", ".join([text for text in named if text.strip(punctuation)] or named)
+    raise ValueError(f'{where}: expected one of the words {listed}; found "{wanted}"{hint}')
+
+
+def _folded(word: str) -> str:
+    return "".join(normalize("NFC", word).casefold().split())
 
 
 def plain_text(piece: str) -> str:

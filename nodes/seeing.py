@@ -70,7 +70,8 @@ def attention_map(attention: Attention, tokens: Tokens, word: str, layer: str = 
         layer: a part of a layer's name, such as `up` or `mid_block`; empty averages all, each counting the same.
         head: which head, from 0; -1 averages all.
     """
-    return stage.select(attention, stage.find_word(text.words_of(tokens), word), layer, head)
+    found = text.occurrences(text.words_of(tokens), word)
+    return stage.select(attention, [at for positions in found for at in positions], layer, head)
 
 
 @node

@@ -14,7 +14,17 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from diffusion import algebra
 from diffusion.checkpoint import open_checkpoint
-from diffusion.text import Conditioning, Embeddings, Tokens, embed, encode, encode_embeddings, tokenize
+from diffusion.text import (
+    Conditioning,
+    Embeddings,
+    Tokens,
+    embed,
+    encode,
+    encode_embeddings,
+    occurrences,
+    tokenize,
+    words_of,
+)
 
 EMOJI = Path(__file__).resolve().parents[2] / "models" / "emoji"
 G = torch.Generator().manual_seed(0)
@@ -186,8 +196,8 @@ def test_every_occurrence_moves_toward_the_first_of_the_other(words: Words) -> N
 
 def test_as_many_pieces_go_one_to_one(words: Words) -> None:
     bozuman, other = words("a bozuman face"), words("bozuman gozuman")
-    assert algebra.occurrences("word", bozuman.tokens, "bozuman") == [(2, 3, 4, 5)]
-    assert algebra.occurrences("word", other.tokens, "gozuman") == [(5, 6, 7, 8)]
+    assert occurrences(words_of(bozuman.tokens), "bozuman") == [(2, 3, 4, 5)]
+    assert occurrences(words_of(other.tokens), "gozuman") == [(5, 6, 7, 8)]
     moved = algebra.replace_word(bozuman, "bozuman", other, "gozuman").vectors
     assert torch.equal(moved[:, 2:6], other.vectors[:, 5:9])
 
@@ -211,9 +221,9 @@ def test_without_a_word_all_of_the_other_prompt_is_meant(words: Words) -> None:
 
 def test_several_words_in_a_row_are_one(words: Words) -> None:
     tokens = words("a red fox, red hat, red  Fox, it's 12").tokens
-    assert algebra.occurrences("word", tokens, "Red fox") == [(2, 3), (8, 9)]
-    assert algebra.occurrences("word", tokens, "it's") == [(11, 12, 13)]
-    assert algebra.occurrences("word", tokens, "12") == [(14, 15)]
+    assert occurrences(words_of(tokens), "Red fox") == [(2, 3), (8, 9)]
+    assert occurrences(words_of(tokens), "it's") == [(11, 12, 13)]
+    assert occurrences(words_of(tokens), "12") == [(14, 15)]
 
 
 def test_an_unknown_word_is_answered_with_those_there_are(words: Words) -> None:

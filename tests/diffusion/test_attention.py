@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from diffusion import attention, sheets
-from diffusion.attention import Attention, Layer, attention_sheet, capture, columns_of, evenly, find_word, mean, select
+from diffusion.attention import Attention, Layer, attention_sheet, capture, columns_of, evenly, mean, select
 from diffusion.image import Image
 from diffusion.unet import UNet, UNetConfig, onlooker
 
@@ -223,25 +223,6 @@ def test_what_is_not_there_is_named(positions: list[int], layers: str, head: int
 # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 WORDS = [("a", (1,)), ("tabby", (2, 3)), ("cat", (4,)), (",", (5,)), ("a", (6,)), ("dog", (7,)), ("'s", (8,))]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "positions"),
-    [("cat", (4,)), ("Tabby", (2, 3)), ("a", (1, 6)), ("tabby cat", (2, 3, 4)), ("dog's", (7, 8)),
-     (" cat, a ", (4, 5, 6))],
-)  # fmt: skip
-def test_words_are_found(wanted: str, positions: tuple[int, ...]) -> None:
-    assert find_word(WORDS, wanted) == positions
-
-
-@pytest.mark.parametrize("wanted", ["ca", "cats", "cat dog", "", " "])
-def test_a_word_that_is_not_there_is_refused_with_those_that_are(wanted: str) -> None:
-    with pytest.raises(
-        ValueError, match=rf"word: expected one of the prompt's words, found '{wanted}'; they are: a, tab"
-    ):
-        find_word(WORDS, wanted)
-    with pytest.raises(ValueError, match="they are: it has none"):
-        find_word([], wanted)
 
 
 def test_columns_are_words_or_all_there_is() -> None:

@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from diffusion.checkpoint import open_checkpoint
-from diffusion.text import Embeddings, Tokens, breaks, embed, encode, encode_embeddings, spans, tokenize, words_of
+from diffusion.text import (
+    Embeddings,
+    Tokens,
+    breaks,
+    embed,
+    encode,
+    encode_embeddings,
+    occurrences,
+    spans,
+    tokenize,
+    words_of,
+)
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 EMOJI = Path(__file__).resolve().parents[2] / "models" / "emoji"
@@ -400,3 +411,24 @@ def test_vectors_of_another_width_are_refused(encoder: CLIPTextModel, tokenizer:
 def test_bozuman_is_no_word_of_the_shipped_model(shipped_tokenizer: CLIPTokenizer) -> None:
     (word, places), *_ = words_of(tokenize(shipped_tokenizer, "bozuman"))
     assert word == "bozuman" and len(places) > 1
+
+
+TABBY = [("a", (1,)), ("tabby", (2, 3)), ("cat", (4,)), (",", (5,)), ("a", (6,)), ("dog", (7,)), ("'s", (8,))]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "positions"),
+    [("cat", [(4,)]), ("Tabby", [(2, 3)]), ("a", [(1,), (6,)]), ("tabby cat", [(2, 3, 4)]), ("dog's", [(7, 8)]),
+     (" cat, a ", [(4, 5, 6)])],
+)  # fmt: skip
+def test_words_are_found_wherever_they_are(wanted: str, positions: list[tuple[int, ...]]) -> None:
+    assert occurrences(TABBY, wanted) == positions
+
+
+@pytest.mark.parametrize("wanted", ["ca", "cats", "cat dog", "", " "])
+def test_a_word_that_is_not_there_is_refused_with_those_that_are(wanted: str) -> None:
+    message = rf'word: expected one of the words a, tabby, cat, dog, \'s; found "{wanted}"'
+    with pytest.raises(ValueError, match=message):
+        occurrences(TABBY, wanted)
+    with pytest.raises(ValueError, match="other: expected a prompt in which"):
+        occurrences([], wanted, "other")
