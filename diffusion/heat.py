@@ -89,11 +89,6 @@ def colour(heat: Heat, low: float | None = None, high: float | None = None, colo
     return Image(painted(heat.values, chosen_span(heat, low, high, colours), colours))
 
 
-def magnified(image: Image, scale: int) -> Image:
-    """A picture with each pixel as a square of `scale` pixels a side."""
-    return Image(image.pixels.repeat(scale, axis=0).repeat(scale, axis=1))
-
-
 def enlarged(heat: Heat, size: tuple[int, int]) -> Heat:
     """Heat at another (width, height), smooth between its numbers and never beyond them."""
     values = heat.values

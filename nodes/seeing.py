@@ -12,6 +12,7 @@ from nodes.files import save_file
 from nodes.sampling import denoiser, states_for
 from nodes.stages import attention as stage
 from nodes.stages import heat as heats
+from nodes.stages import image as pixels
 from nodes.stages import measures, plots, sheets, text
 from nodes.stages import preview as previews
 
@@ -145,7 +146,7 @@ def heat_to_image(
         high: the number at the upper end; by default the greatest.
         scale: pixels a side of each square.
     """
-    return heats.magnified(heats.colour(heat, low, high, colours), scale)
+    return pixels.enlarge(heats.colour(heat, low, high, colours), scale)
 
 
 @node

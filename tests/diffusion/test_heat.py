@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffusion.heat import ANCHORS, Heat, chosen_span, colour, enlarged, magnified, overlay, painted, span_of
-from diffusion.image import Image
+from diffusion.heat import ANCHORS, Heat, chosen_span, colour, enlarged, overlay, painted, span_of
+from diffusion.image import Image, enlarge
 
 RAMP = Heat(np.array([[0.0, 0.5, 1.0]]))
 WHITE = Image(np.full((40, 60, 3), 255, dtype=np.uint8))
@@ -74,8 +74,8 @@ def test_ranges_that_make_no_sense_are_refused() -> None:
         span_of([np.array([np.nan])])
 
 
-def test_magnified_pixels_are_squares() -> None:
-    pixels = magnified(colour(RAMP), 3).pixels
+def test_enlarged_pixels_are_squares() -> None:
+    pixels = enlarge(colour(RAMP), 3).pixels
     assert pixels.shape == (3, 9, 3)
     assert (pixels == colour(RAMP).pixels.repeat(3, axis=0).repeat(3, axis=1)).all()
 
