@@ -29,18 +29,20 @@ class Weights:
 
     def __init__(self, budget: int = WEIGHT_BYTES) -> None:
         self.budget = budget
-        self._kept: OrderedDict[tuple[Any, ...], nn.Module] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[nn.Module, int]] = OrderedDict()
         self._lock = threading.RLock()
 
     def get(self, identity: tuple[Any, ...], load: Callable[[], nn.Module]) -> nn.Module:
         """The module of an identity, loaded if it is not kept."""
         with self._lock:
-            if identity not in self._kept:
-                self._kept[identity] = load()
-            self._kept.move_to_end(identity)
-            while len(self._kept) > 1 and sum(map(size_of, self._kept.values())) > self.budget:
-                self._kept.popitem(last=False)
-            return self._kept[identity]
+            if identity in self._kept:
+                self._kept.move_to_end(identity)
+            else:
+                module = load()
+                self._kept[identity] = module, size_of(module)  # weighed once: it is asked for at every step
+                while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self.budget:
+                    self._kept.popitem(last=False)
+            return self._kept[identity][0]
 
     def clear(self) -> None:
         """Let go of everything."""
