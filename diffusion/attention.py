@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from diffusion.heat import Colours, Heat, colour, enlarged, overlay, span_of
 from diffusion.image import Image, resize
-from diffusion.sheets import sheet
+from diffusion.sheets import evenly, sheet
 from diffusion.text import Words
 from diffusion.unet import UNet, onlooker
 
@@ -184,12 +184,6 @@ def chosen_rows(
         return [*((names[i], average, names[i], -1) for i in evenly(len(names), limit)), last]
     heads = min((one.weights.shape[0] for one in average.layers if layer in one.name), default=0)
     return [*((str(head), average, layer, head) for head in evenly(heads, limit)), last]
-
-
-def evenly(count: int, limit: int) -> list[int]:
-    """At most `limit` of the numbers below `count`, evenly, the first and the last among them."""
-    shown = min(count, limit)
-    return sorted({round(i * (count - 1) / max(shown - 1, 1)) for i in range(shown)})
 
 
 def attention_sheet(

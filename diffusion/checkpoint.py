@@ -167,10 +167,9 @@ def open_clip(folder: Path) -> CLIPHandle:
         CheckpointError: a file is missing, truncated, or no safetensors file; or the model is no CLIP.
     """
     config = _read_json(folder / "config.json")
-    if config.get("model_type") != "clip" or not isinstance(vision := config.get("vision_config", {}), dict):
-        raise CheckpointError(
-            f"{folder.name}/config.json: expected model_type clip, found {config.get('model_type')!r}"
-        )
+    kind, vision = config.get("model_type"), config.get("vision_config", {})
+    if kind != "clip" or not isinstance(vision, dict):
+        raise CheckpointError(f"{folder.name}/config.json: expected model_type clip, found {kind!r}")
     given = folder / "preprocessor_config.json"
     shown = _read_json(given) if given.is_file() else {}
     try:

@@ -280,14 +280,21 @@ class Sampler:
 
     advance: the function itself.
     order: of its formula once the history is full, in law where noise is added (that of plms holds for even steps).
-    evaluations: of the denoiser in a step (plms makes one more on its first; where there are two, it is one to 0).
+    evaluations: of the denoiser in a step (where there are two, it is one to 0).
     noise: when it adds fresh noise.
+    more_at_first: evaluations beyond these on a first step, for want of history.
     """
 
     advance: Callable[[Denoise, Latent, Step], Latent]
     order: int = 1
     evaluations: int = 1
     noise: Literal["never", "if eta > 0", "always"] = "never"
+    more_at_first: int = 0
+
+    @property
+    def asks_once(self) -> bool:
+        """Whether every step is one evaluation, so that it can go by a prediction that was made beforehand."""
+        return self.evaluations + self.more_at_first == 1
 
     def needs_noise(self, eta: float = 0.0) -> bool:
         """Whether a step with this eta calls for noise."""
@@ -308,7 +315,7 @@ class Sampler:
 
 SAMPLERS: dict[str, Sampler] = {
     "ddim": Sampler(ddim, noise="if eta > 0"),
-    "plms": Sampler(plms, order=4),
+    "plms": Sampler(plms, order=4, more_at_first=1),
     "ddpm": Sampler(ddpm, noise="always"),
     "euler": Sampler(euler),
     "euler_ancestral": Sampler(euler_ancestral, noise="always"),

@@ -55,6 +55,12 @@ def fitted(text: str, width: int, size: int = TEXT) -> str:
     return text + "…" if text else ""
 
 
+def evenly(count: int, limit: int) -> list[int]:
+    """At most `limit` of the numbers below `count`, evenly, the first and the last among them."""
+    shown = min(count, limit)
+    return sorted({round(i * (count - 1) / max(shown - 1, 1)) for i in range(shown)})
+
+
 def thumbnail(image: Image, scale: int) -> Pillow.Image:
     """The picture on white, with each pixel drawn as a square of `scale`."""
     picture = image.on().to_pillow()

@@ -13,11 +13,10 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
+from diffusion.drawing import SMALL, Colour
 from diffusion.image import Image
 from diffusion.sheets import FAINT, GAP, INK, MARGIN, PAPER, TEXT, font, legible, width_of
 from diffusion.text import WORD_END, Tokens, plain_text, spans, words_of
-
-Colour = tuple[int, int, int]
 
 TINTS: tuple[Colour, ...] = (
     (217, 232, 252), (253, 235, 200), (216, 240, 223), (251, 223, 228), (231, 225, 250), (210, 239, 240),
@@ -28,7 +27,6 @@ MORE, LESS, WARNING = (186, 78, 20), (40, 96, 180), (196, 40, 40)
 """The colours of a weight above 1, of one below, and of what was cut off."""
 WIDTH = 760
 """Pixels that a line may take."""
-SMALL = 12
 HIGH, PAD = 28, 8
 """A patch's height, and the room on both sides of its text."""
 

@@ -160,9 +160,7 @@ def film_strip(
         scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
         largest: pictures with a longer side are scaled down to this many pixels; 0 leaves them as they are.
     """
-    last = len(noisy) - 1
-    count = min(columns, len(noisy))
-    chosen = sorted({round(i * last / max(count - 1, 1)) for i in range(count)})
+    chosen = sheets.evenly(len(noisy), columns)
     noises = None if eps is None else [*[None] * (len(noisy) - len(eps)), *eps]
     strips = {"noisy": noisy, "denoised": denoised, "eps": noises}
     for name, strip in strips.items():

@@ -92,7 +92,7 @@ def take_step(
         nonlocal asked
         asked += 1
         if asked > 1:
-            once = ", ".join(name for name, one in samplers.SAMPLERS.items() if one.evaluations == 1 and name != "plms")
+            once = ", ".join(name for name, one in samplers.SAMPLERS.items() if one.asks_once)
             raise ValueError(f"sampler: expected one that asks the model once a step ({once}), found {sampler}")
         return prediction.denoised
 

@@ -16,7 +16,7 @@ from diffusion.image import Image
 from engine import Collected, StorageError
 from engine.context import Context, entered
 from nodes import pictures
-from nodes.pictures import contact_sheet, crop_image, film_strip, pad_to_outpaint, resize_for, save_image
+from nodes.pictures import contact_sheet, crop_image, film_strip, pad_to_outpaint, resize_for, save_image, side_by_side
 
 
 def flat(width: int, height: int, *colour: int) -> Image:
@@ -270,3 +270,15 @@ def test_large_pictures_are_made_smaller_for_a_sheet() -> None:
     )  # fmt: skip
     film = film_strip([tall, tall], largest=200)
     assert np.count_nonzero(film.pixels[..., 0] == 90) == 2 * 200 * 100
+
+
+def test_pictures_stand_beside_or_below_one_another() -> None:
+    wide, tall = (Image(np.full((*size, 3), 90, dtype=np.uint8)) for size in ((20, 60), (50, 30)))
+    row, column = (side_by_side(wide, tall, columns=columns, scale=1) for columns in (0, 1))
+    assert row.size == (2 * sheets.MARGIN + 60 + sheets.GAP + 30, 2 * sheets.MARGIN + 50)
+    assert column.size == (2 * sheets.MARGIN + 60, 2 * sheets.MARGIN + 20 + sheets.GAP + 50)
+    for page in (row, column):
+        assert np.count_nonzero((page.pixels == 90).all(axis=2)) == 20 * 60 + 50 * 30
+    assert side_by_side(wide, captions=["a"], scale=1).size[1] > side_by_side(wide, scale=1).size[1]
+    with pytest.raises(ValueError, match="captions: expected 2, one a picture, found 1"):
+        side_by_side(wide, tall, captions=["a"])

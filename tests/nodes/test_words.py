@@ -10,6 +10,7 @@ import torch
 
 from diffusion import algebra, text
 from diffusion.checkpoint import Checkpoint, open_checkpoint
+from diffusion.text import Conditioning
 from diffusion.tokens_picture import token_table as picture_of
 from engine import REGISTRY, Collected, Engine, load_node_packages, parse_workflow
 from engine.context import Context, entered
@@ -139,3 +140,13 @@ def test_from_one_word_to_another_as_a_sweep(tiny_model: Path) -> None:
     assert torch.equal(first, ends[0]) and torch.equal(last, ends[1])
     assert not torch.allclose(half, first) and not torch.allclose(half, last)
     assert torch.allclose(result["mean"].states, (first + last) / 2, atol=1e-6)
+
+
+def test_one_of_several_is_picked_by_its_name(conditionings: tuple[Conditioning, Conditioning]) -> None:
+    cat, empty = conditionings
+    assert words.pick_conditioning("b", ["a", "b"], cat, empty) is empty
+    assert words.pick_conditioning("a", ["a", "b"], cat, empty) is cat
+    with pytest.raises(ValueError, match='name: expected one of a, b, found "c"'):
+        words.pick_conditioning("c", ["a", "b"], cat, empty)
+    with pytest.raises(ValueError, match="names: expected 2, one for each conditioning, found 1"):
+        words.pick_conditioning("a", ["a"], cat, empty)
