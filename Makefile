@@ -45,8 +45,9 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(PIP) --editable .
 	touch $@
 
-# k-diffusion comes without its dependencies, a training framework's; the tests read one file of it
+# two come without their dependencies (training frameworks, torchvision): of k-diffusion the tests read one file, of
+# clip-interrogator the lists of terms
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable ".[test,dev,recipe]"
-	$(PIP) --no-deps "$$(grep '^k-diffusion==' constraints.txt)"
+	$(PIP) --no-deps $$(grep -E '^(k-diffusion|clip-interrogator)==' constraints.txt)
 	touch $@

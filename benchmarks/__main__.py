@@ -8,7 +8,10 @@ import sys
 
 from benchmarks.table import show
 
-NAMES = {"chain": "The engine", "startup": "Starting", "picture": "A picture", "workflows": "Workflows"}
+NAMES = {
+    "chain": "The engine", "startup": "Starting", "picture": "A picture", "interrogate": "Interrogating",
+    "workflows": "Workflows", "training": "Training",
+}  # fmt: skip
 
 
 def main() -> None:

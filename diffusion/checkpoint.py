@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,12 +21,20 @@ from torch import Tensor, nn
 
 from diffusion import runtime
 from diffusion.blocks import ConfigError
+from diffusion.patches import NewRows, Patch
 from diffusion.schedules import Training
+from diffusion.text import NewWord
 from diffusion.unet import UNet, UNetConfig
 from diffusion.vae import VAE, VAEConfig, current_names
 
 if TYPE_CHECKING:
-    from transformers import CLIPModel, CLIPTextModel, CLIPTokenizerFast
+    from transformers import (
+        BertTokenizerFast,
+        BlipForConditionalGeneration,
+        CLIPModel,
+        CLIPTextModel,
+        CLIPTokenizerFast,
+    )
 
 Network = TypeVar("Network", UNet, VAE)
 
@@ -46,11 +54,18 @@ class Handle:
     folder: Path
     stamp: tuple[int, int]
     """Size and time of change of the weight file."""
+    patches: tuple[Patch, ...] = field(default=(), kw_only=True)
+    """What is changed after loading, in this order."""
+
+    def patched(self, *patches: Patch) -> Self:
+        """The same part with further changes."""
+        return replace(self, patches=self.patches + patches)
 
     def identity(self) -> tuple[Any, ...]:
         """What the store of weights knows it by."""
         place = runtime.current()
-        return (type(self).__name__, str(self.folder), self.stamp, str(place.device), str(place.dtype))
+        changes = tuple(patch.identity for patch in self.patches)
+        return (type(self).__name__, str(self.folder), self.stamp, str(place.device), str(place.dtype), changes)
 
 
 @dataclass(frozen=True)
@@ -78,7 +93,19 @@ class VAEHandle(Handle):
 
 @dataclass(frozen=True)
 class TextEncoderHandle(Handle):
-    """CLIP's text encoder."""
+    """CLIP's text encoder.
+
+    rows: of its table of token embeddings, as the checkpoint has it.
+    width: of the table and of its states, 768 in Stable Diffusion 1.x.
+    """
+
+    rows: int
+    width: int
+
+    @property
+    def all_rows(self) -> int:
+        """The rows of the table with the words that were added."""
+        return self.rows + sum(len(patch.vectors) for patch in self.patches if isinstance(patch, NewRows))
 
     def load(self) -> CLIPTextModel:
         """The live network, on the device."""
@@ -87,29 +114,53 @@ class TextEncoderHandle(Handle):
 
 @dataclass(frozen=True)
 class TokenizerHandle(Handle):
-    """CLIP's tokenizer: a vocabulary and the merges that lead to it."""
+    """CLIP's tokenizer: a vocabulary and the merges that lead to it, and words that were added."""
+
+    new_words: tuple[NewWord, ...] = ()
 
     def load(self) -> CLIPTokenizerFast:
         """The live tokenizer."""
         return _tokenizer(self.folder, self.stamp)
 
 
+RGB = tuple[float, float, float]
+
+
 @dataclass(frozen=True)
-class CLIPHandle(Handle):
-    """Both towers of CLIP, with what the picture tower wants to be shown.
+class PictureHandle(Handle):
+    """A network that is shown pictures, and how it wants them.
 
     size: width and height of the pictures it reads.
     mean, std: of each colour, in [0, 1], by which they are normalised.
     """
 
-    tokenizer: TokenizerHandle
     size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: RGB
+    std: RGB
+
+
+@dataclass(frozen=True)
+class CLIPHandle(PictureHandle):
+    """Both towers of CLIP, for pictures and for words."""
+
+    tokenizer: TokenizerHandle
 
     def load(self) -> CLIPModel:
         """The live towers, on the device."""
         return _live(self, lambda: _transformer("CLIPModel", self.folder, "CLIP"))
+
+
+@dataclass(frozen=True)
+class CaptionerHandle(PictureHandle):
+    """A network that says what a picture shows, of BLIP's kind (Li et al., 2201.12086)."""
+
+    def load(self) -> BlipForConditionalGeneration:
+        """The live network, on the device."""
+        return _live(self, lambda: _transformer("BlipForConditionalGeneration", self.folder, "a captioner"))
+
+    def load_tokenizer(self) -> BertTokenizerFast:
+        """The live tokenizer, BERT's."""
+        return _tokenizer(self.folder, self.stamp, "Bert")
 
 
 class Checkpoint(NamedTuple):
@@ -133,7 +184,8 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         training = Training.from_config(_read_json(folder / "scheduler" / "scheduler_config.json"))
         unet = UNetConfig.from_dict(_read_json(folder / "unet" / "config.json"))
         vae = VAEConfig.from_dict(_read_json(folder / "vae" / "config.json"))
-        _read_json(folder / "text_encoder" / "config.json")
+        text = _read_json(folder / "text_encoder" / "config.json")
+        rows, width = int(text.get("vocab_size", 49408)), int(text.get("hidden_size", 512))  # CLIPTextConfig's defaults
     except CheckpointError:
         raise
     except (ConfigError, ValueError, TypeError) as error:
@@ -141,7 +193,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(
         UNetHandle(folder / "unet", _stamp(weight_file(folder / "unet")), unet, training),
         VAEHandle(folder / "vae", _stamp(weight_file(folder / "vae")), vae),
-        TextEncoderHandle(folder / "text_encoder", _stamp(weight_file(folder / "text_encoder"))),
+        TextEncoderHandle(folder / "text_encoder", _stamp(weight_file(folder / "text_encoder")), rows, width),
         open_tokenizer(folder / "tokenizer"),
     )
 
@@ -166,22 +218,42 @@ def open_clip(folder: Path) -> CLIPHandle:
     Raises:
         CheckpointError: a file is missing, truncated, or no safetensors file; or the model is no CLIP.
     """
+    wanted = _wanted_pictures("clip", folder, 224)
+    return CLIPHandle(folder, _stamp(weight_file(folder)), *wanted, open_tokenizer(folder))
+
+
+def open_captioner(folder: Path) -> CaptionerHandle:
+    """Open a folder with a captioner, as transformers saves BLIP: `Salesforce/blip-image-captioning-base`, say.
+
+    Nothing is loaded.
+
+    Raises:
+        CheckpointError: a file is missing, truncated, or no safetensors file; or the model is no BLIP.
+    """
+    wanted = _wanted_pictures("blip", folder, 384)
+    if not any((folder / name).is_file() for name in ("vocab.txt", "tokenizer.json")):
+        where = f"{folder.parent.name}/{folder.name}"
+        raise CheckpointError(f"{where}: expected vocab.txt or tokenizer.json, found neither")
+    return CaptionerHandle(folder, _stamp(weight_file(folder)), *wanted)
+
+
+def _wanted_pictures(kind: str, folder: Path, usual: int) -> tuple[int, RGB, RGB]:
+    """Size, means and deviations of the pictures that a network of transformers wants; `usual` is its kind's size."""
     config = _read_json(folder / "config.json")
-    kind, vision = config.get("model_type"), config.get("vision_config", {})
-    if kind != "clip" or not isinstance(vision, dict):
-        raise CheckpointError(f"{folder.name}/config.json: expected model_type clip, found {kind!r}")
+    found, vision = config.get("model_type"), config.get("vision_config", {})
+    if found != kind or not isinstance(vision, dict):
+        raise CheckpointError(f"{folder.name}/config.json: expected model_type {kind}, found {found!r}")
     given = folder / "preprocessor_config.json"
     shown = _read_json(given) if given.is_file() else {}
     try:
-        size = int(vision.get("image_size", 224))
+        size = int(vision.get("image_size", usual))
         mean, std = (tuple(map(float, shown.get(name, default)))
                      for name, default in (("image_mean", OPENAI_MEAN), ("image_std", OPENAI_STD)))  # fmt: skip
         if not (len(mean) == len(std) == 3 and min(std) > 0):
             raise ValueError(f"expected three means and three deviations above 0, found {mean}, {std}")
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder.name}: not a CLIP model that is supported: {error}") from None
-    stamp = _stamp(weight_file(folder))
-    return CLIPHandle(folder, stamp, open_tokenizer(folder), size, mean, std)
+        raise CheckpointError(f"{folder.name}: not a model that is supported: {error}") from None
+    return size, mean, std
 
 
 def weight_file(folder: Path) -> Path:
@@ -269,10 +341,16 @@ def _expect_same(expected: Mapping[str, Tensor], found: dict[str, Tensor], path:
 
 
 def _live(handle: Handle, load: Any) -> Any:
-    """The handle's module from the store of weights, on the device, in the runtime's type, ready to infer."""
+    """The handle's module from the store of weights, on the device, in the runtime's type, ready to infer.
+
+    A patched module shares what is not changed with the one it comes from, which is kept beside it.
+    """
     place = runtime.current()
 
     def bring() -> nn.Module:
+        if handle.patches:
+            *before, last = handle.patches
+            return last.on(_live(replace(handle, patches=tuple(before)), load)).eval().requires_grad_(False)
         module: nn.Module = load().to(device=place.device, dtype=place.dtype).eval().requires_grad_(False)
         return module
 
@@ -280,14 +358,15 @@ def _live(handle: Handle, load: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _tokenizer(folder: Path, stamp: tuple[int, int]) -> CLIPTokenizerFast:
-    from transformers import CLIPTokenizerFast
+def _tokenizer(folder: Path, stamp: tuple[int, int], kind: str = "CLIP") -> Any:
+    import transformers
 
     with _quiet_transformers():
         try:
-            return CLIPTokenizerFast.from_pretrained(folder, local_files_only=True)
+            return getattr(transformers, f"{kind}TokenizerFast").from_pretrained(folder, local_files_only=True)
         except Exception as error:  # the tokenizers library raises no narrower class
-            raise CheckpointError(f"{folder.parent.name}/{folder.name}: cannot be read as CLIP's: {error}") from None
+            where = f"{folder.parent.name}/{folder.name}"
+            raise CheckpointError(f"{where}: cannot be read as {kind}'s: {error}") from None
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -63,6 +63,23 @@ def rows(quantity: str, axes: Axes, items: Items, name: str, values: Sequence[An
     return Table(quantity, tuple((axis, tuple(along)) for axis, along in (*axes, (name, values))), numbers)
 
 
+def learning_curve(losses: Sequence[float], over: int = 50) -> Table:
+    """The loss of every step of a training, and its mean over the last `over` steps.
+
+    Raises:
+        ValueError: there is no loss yet.
+    """
+    if not losses:
+        raise ValueError("losses: expected at least one step, found none")
+    raw = np.array(losses)
+    sums = np.concatenate([[0.0], raw.cumsum()])
+    ends = np.arange(1, len(raw) + 1)
+    begins = np.maximum(ends - over, 0)
+    smooth = (sums[ends] - sums[begins]) / (ends - begins)
+    axes = (("loss of", ("each step", f"the last {over} steps")), ("step", tuple(ends.tolist())))
+    return Table("loss", axes, np.stack([raw, smooth]))
+
+
 def to_csv(table: Table) -> str:
     """A table in long form, as CSV: a column for each axis, the quantity last, a line for each number; no nan.
 

@@ -7,7 +7,7 @@ vectors (there cat and kitten can be mixed, and there textual inversion, arXiv 2
 
 from __future__ import annotations
 
-import copy
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -20,6 +20,8 @@ from unicodedata import normalize
 import torch
 from torch import Tensor, nn
 
+from diffusion.parts import with_parts
+from diffusion.patches import token_table
 from diffusion.prompt import weighed
 
 if TYPE_CHECKING:
@@ -33,6 +35,18 @@ END, WORD_END = "<|endoftext|>", "</w>"
 
 Long = Literal["cut", "chunk"]
 Weighting = Literal["rescale", "from_empty"]
+
+
+@dataclass(frozen=True)
+class NewWord:
+    """A word that was added to the vocabulary.
+
+    placeholder: what stands for it in prompts; large and small letters are the same.
+    ids: the rows of the encoder's table that it is, one or more.
+    """
+
+    placeholder: str
+    ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,13 @@ class Conditioning:
 # ── text → tokens ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tokenize(tokenizer: CLIPTokenizerFast, text: str, weighted: bool = True, long: Long = "cut") -> Tokens:
+def tokenize(
+    tokenizer: CLIPTokenizerFast,
+    text: str,
+    weighted: bool = True,
+    long: Long = "cut",
+    new_words: Sequence[NewWord] = (),
+) -> Tokens:
     """Cut a prompt into tokens.
 
     Weights do not change how words are cut: the prompt without its brackets is cut as a whole, and a piece has the
@@ -92,6 +112,7 @@ def tokenize(tokenizer: CLIPTokenizerFast, text: str, weighted: bool = True, lon
         weighted: read `(word:1.2)`, `(word)` and `[word]` as weights (`diffusion.prompt`), not as brackets.
         long: what to do with a prompt of more than 75 pieces. `cut` leaves off what does not fit and names it;
             `chunk` makes as many groups of 77 as are needed, see `breaks`.
+        new_words: words beside those of the vocabulary; where one stands, its ids stand.
 
     Raises:
         ValueError: a weight is out of range; `chunk` is asked of a tokenizer that is not 77 wide.
@@ -101,25 +122,49 @@ def tokenize(tokenizer: CLIPTokenizerFast, text: str, weighted: bool = True, lon
     length = tokenizer.model_max_length if tokenizer.model_max_length < 10_000 else GROUP
     if long == "chunk" and length != GROUP:
         raise ValueError(f'long: expected a tokenizer {GROUP} wide for "chunk", found {length}; take "cut"')
-    found = tokenizer(plain, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    words, starts = found["input_ids"], [start for start, _ in found["offset_mapping"]]
+    cut = list(_cut(tokenizer, plain, new_words))
     room = length - 2
-    pieces = tokenizer.convert_ids_to_tokens(words)
-    edges = breaks(pieces, room) if long == "chunk" else [0, min(len(words), room)]
-    ids: list[int] = []
-    weights: list[float] = []
-    for first, stop in pairwise(edges):
-        padding = room - (stop - first)
-        ids += [tokenizer.bos_token_id, *words[first:stop], tokenizer.eos_token_id]
-        ids += [tokenizer.pad_token_id] * padding
-        weights += [1.0, *(characters[start][1] for start in starts[first:stop]), 1.0, *[1.0] * padding]
-    return Tokens(
-        text=text,
-        ids=tuple(ids),
-        pieces=tuple(tokenizer.convert_ids_to_tokens(ids)),
-        weights=tuple(weights),
-        cut=plain[starts[edges[-1]] :].strip() if edges[-1] < len(words) else "",
+    edges = breaks([piece for _, piece, _ in cut], room) if long == "chunk" else [0, min(len(cut), room)]
+    begin, end, padding = (
+        (id, tokenizer.convert_ids_to_tokens(id), 1.0)
+        for id in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
     )
+    tokens: list[tuple[int, str, float]] = []
+    for first, stop in pairwise(edges):
+        words = [(id, piece, characters[start][1]) for id, piece, start in cut[first:stop]]
+        tokens += [begin, *words, end, *[padding] * (room - len(words))]
+    ids, pieces, weights = zip(*tokens, strict=True)
+    left = plain[cut[edges[-1]][2] :].strip() if edges[-1] < len(cut) else ""
+    return Tokens(text, ids, pieces, weights, left)
+
+
+def _cut(tokenizer: CLIPTokenizerFast, text: str, new_words: Sequence[NewWord]) -> Iterator[tuple[int, str, int]]:
+    """A text without brackets as (id, piece, first character). A new word's first piece is its name."""
+    known = {word.placeholder.casefold(): word for word in new_words}
+    at = 0
+    for found in _finder(tuple(known)).finditer(text) if known else ():
+        yield from _cut_known(tokenizer, text, at, found.start())
+        word = known[found[0].casefold()]
+        names = [word.placeholder, *[""] * (len(word.ids) - 1)]
+        names[-1] += WORD_END
+        yield from ((id, name, found.start()) for id, name in zip(word.ids, names, strict=True))
+        at = found.end()
+    yield from _cut_known(tokenizer, text, at, len(text))
+
+
+def _cut_known(tokenizer: CLIPTokenizerFast, text: str, first: int, stop: int) -> Iterator[tuple[int, str, int]]:
+    """The part of a text from one character to before another, as pieces of the vocabulary."""
+    found = tokenizer(text[first:stop], add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    pieces = tokenizer.convert_ids_to_tokens(found["input_ids"])
+    starts = (first + start for start, _ in found["offset_mapping"])
+    yield from zip(found["input_ids"], pieces, starts, strict=True)
+
+
+@lru_cache(maxsize=8)
+def _finder(placeholders: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds each of some words where it stands alone, the longest first."""
+    longest_first = sorted(placeholders, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<!\w){re.escape(p)}(?!\w)" for p in longest_first), re.IGNORECASE)
 
 
 def breaks(pieces: Sequence[str], room: int = GROUP - 2) -> list[int]:
@@ -267,10 +312,10 @@ def embed(encoder: CLIPTextModel, tokens: Tokens) -> Embeddings:
     Raises:
         ValueError: the table has fewer rows than an id asks for.
     """
-    rows = encoder.config.vocab_size
+    _, table = token_table(encoder)
+    rows = len(table.weight)
     if max(tokens.ids) >= rows:
         raise ValueError(f"tokens: expected ids below {rows}, found {max(tokens.ids)}; tokenizer of another model?")
-    table = encoder.get_input_embeddings()
     with torch.no_grad():
         vectors = table(torch.tensor([tokens.ids], device=table.weight.device))
     return Embeddings(vectors.float().cpu().clone(), tokens)
@@ -331,18 +376,17 @@ def _groups(tokens: Tokens, vectors: Tensor) -> Iterator[tuple[Tokens, Tensor]]:
 
 def _run(encoder: CLIPTextModel, ids: Sequence[int], vectors: Tensor, clip_skip: int) -> tuple[Tensor, Tensor]:
     """States (1, 77, D) and pooled (1, D) for one group: ids say where it ends, vectors what it says."""
-    table = encoder.get_input_embeddings()
-    place = next(name for name, module in encoder.named_modules() if module is table)
+    place, table = token_table(encoder)
     rows = Rows(vectors.to(table.weight))
     with torch.no_grad():
         given = torch.tensor([ids], device=table.weight.device)
-        whole = with_part(encoder, place, rows)
+        whole = with_parts(encoder, {place: rows})
         out = whole(given)
         states, pooled = out.last_hidden_state, out.pooler_output
         if clip_skip:  # the pooled state is that of all layers
             layers = place.removesuffix("embeddings.token_embedding") + "encoder.layers"
             kept = nn.ModuleList(list(encoder.get_submodule(layers))[:-clip_skip])
-            states = with_part(whole, layers, kept)(given).last_hidden_state
+            states = with_parts(whole, {layers: kept})(given).last_hidden_state
     return states.float().cpu().clone(), pooled.float().cpu().clone()
 
 
@@ -356,19 +400,6 @@ class Rows(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """The rows."""
         return self.rows
-
-
-def with_part(module: nn.Module, path: str, part: nn.Module) -> nn.Module:
-    """The module with another part at a dotted path.
-
-    The modules on the way are copied, everything else is shared, and the given module stays as it was: no hook and no
-    exchanged weight that another thread could see.
-    """
-    name, _, rest = path.partition(".")
-    copied = copy.copy(module)
-    inner = with_part(module.get_submodule(name), rest, part) if rest else part
-    copied._modules = {**module._modules, name: inner}
-    return copied
 
 
 def _rescaled(states: Tensor, weights: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def clip_image(clip: CLIP, image: Image) -> ClipVector:
     return stage.embed_picture(clip, image)
 
 
-@node
+@node(version=2)
 def clip_text(clip: CLIP, text: str) -> ClipVector:
     """A text as one vector in CLIP's common space.
 
@@ -40,7 +40,7 @@ def clip_text(clip: CLIP, text: str) -> ClipVector:
     return stage.embed_text(clip, text)
 
 
-@node
+@node(version=2)
 def similarity(a: ClipVector, b: ClipVector) -> float:
     """How alike two pictures, two texts, or a picture and a text are: the cosine of the angle, -1 to 1.
 

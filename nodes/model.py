@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from engine import File, node
-from nodes.paths import CLIP_PARTS, MODEL_PARTS, find_clip, find_model
+from nodes.paths import CAPTIONER_PARTS, CLIP_PARTS, MODEL_PARTS, find_captioner, find_clip, find_model
 from nodes.stages import checkpoint
 
 if TYPE_CHECKING:
+    from diffusion.checkpoint import CaptionerHandle as Captioner
     from diffusion.checkpoint import CLIPHandle as CLIP
     from diffusion.checkpoint import TextEncoderHandle as TextEncoder
     from diffusion.checkpoint import TokenizerHandle as Tokenizer
@@ -49,3 +50,15 @@ def load_clip(path: Annotated[str, File(find_clip, CLIP_PARTS)] = "default") -> 
             as transformers saves it, with safetensors weights.
     """
     return checkpoint.open_clip(Path(path))
+
+
+@node
+def load_captioner(path: Annotated[str, File(find_captioner, CAPTIONER_PARTS)] = "default") -> Captioner:
+    """Open a network that says what a picture shows, of BLIP's kind.
+
+    Args:
+        path: `default` (the one that ships with Diffuscope), the name of a model that has a folder `captioner`, or a
+            folder as transformers saves it, with safetensors weights: that of Salesforce/blip-image-captioning-base,
+            say.
+    """
+    return checkpoint.open_captioner(Path(path))

@@ -20,6 +20,10 @@ CLIP_PARTS = ("config.json", "preprocessor_config.json", "model*.safetensors", "
               "tokenizer*.json", "special_tokens_map.json")  # fmt: skip
 """The files of a CLIP folder that decide what it computes."""
 
+CAPTIONER_PARTS = ("config.json", "preprocessor_config.json", "model*.safetensors", "vocab.txt", "tokenizer*.json",
+                   "special_tokens_map.json")  # fmt: skip
+"""The files of a captioner's folder that decide what it says."""
+
 
 def expanded(text: str) -> Path:
     """What is written as a path; `~` stands for the home folder, where there is one."""
@@ -31,7 +35,7 @@ def expanded(text: str) -> Path:
 
 @lru_cache
 def shipped(package: str) -> tuple[Path, ...]:
-    """Where a folder of data files that ships with Diffuscope is."""
+    """Where the files of a package lie; it is not imported."""
     spec = importlib.util.find_spec(package)
     return tuple(Path(place) for place in (spec.submodule_search_locations or ())) if spec else ()
 
@@ -49,6 +53,21 @@ def find_file(text: str, folder: Path) -> Path:
     near = {p.name for place in (folder / path.parent, path.parent) if place.is_dir() for p in place.iterdir()}
     raise FileNotFoundError(f'expected a file, found none at "{text}" (beside the workflow or in the working directory)'
                             + (f"; {hint}" if (hint := suggest(path.name, near)) else ""))  # fmt: skip
+
+
+def find_folder(text: str, folder: Path) -> Path:
+    """A folder by its path: absolute, beside the workflow, in the working directory, or beside the shipped workflows.
+
+    Raises:
+        FileNotFoundError: it is in none of these places.
+    """
+    path = expanded(text)
+    for candidate in (folder / path, path, *(place / path for place in shipped("workflows"))):
+        if candidate.is_dir():
+            return candidate.resolve()
+    raise FileNotFoundError(
+        f'expected a folder, found none at "{text}" (beside the workflow or in the working directory)'
+    )
 
 
 def model_folders() -> list[Path]:
@@ -99,7 +118,21 @@ def find_clip(text: str, folder: Path) -> Path:
     Raises:
         FileNotFoundError: there is none of this name or path.
     """
-    models = {name: model / "clip" for name, model in known_models("clip/config.json").items()}
+    return find_beside("clip", "CLIP model", text, folder)
+
+
+def find_captioner(text: str, folder: Path) -> Path:
+    """A folder with a captioner: `default` (that of the model that ships), the name of a model, or a path.
+
+    Raises:
+        FileNotFoundError: there is none of this name or path.
+    """
+    return find_beside("captioner", "captioner", text, folder)
+
+
+def find_beside(part: str, what: str, text: str, folder: Path) -> Path:
+    """A network of transformers: a model's folder `part`, by the model's name, or any folder by its path."""
+    models = {name: model / part for name, model in known_models(f"{part}/config.json").items()}
     name = DEFAULT_MODEL if text == "default" else text
     if name in models:
         return models[name].resolve()
@@ -107,5 +140,30 @@ def find_clip(text: str, folder: Path) -> Path:
     for candidate in (folder / path, path):
         if (candidate / "config.json").is_file():
             return candidate.resolve()
-    hint = suggest(text, models) or "give a folder with config.json and safetensors weights, as transformers saves CLIP"
-    raise FileNotFoundError(f'expected a CLIP model, found none called "{text}"; {hint}')
+    hint = suggest(text, models) or "give a folder with config.json and safetensors weights, as transformers saves it"
+    raise FileNotFoundError(f'expected a {what}, found none called "{text}"; {hint}')
+
+
+TERM_PACKAGE = "clip-interrogator"
+"""A package on PyPI with lists of artists, styles and more, MIT; only its text files are read."""
+
+
+def find_terms(text: str, folder: Path) -> Path:
+    """A list of terms: the name of one that ships, `clip-interrogator/` and the name of one of that package, or a path.
+
+    Raises:
+        FileNotFoundError: there is none of this name or path.
+    """
+    package = [place / "data" for place in shipped(TERM_PACKAGE.replace("-", "_"))]
+    if text.startswith(f"{TERM_PACKAGE}/") and not package:
+        raise FileNotFoundError(f'"{text}" comes with another package; pip install diffuscope[interrogator]')
+    known = {file.stem: file for place in shipped("workflows") for file in place.glob("terms/*.txt")}
+    known |= {f"{TERM_PACKAGE}/{file.stem}": file for place in package for file in place.glob("*.txt")}
+    if text in known:
+        return known[text].resolve()
+    path = expanded(text)
+    for candidate in (folder / path, path):
+        if candidate.is_file():
+            return candidate.resolve()
+    hint = suggest(text, known) or "give the path of a text file"
+    raise FileNotFoundError(f'expected a list of terms, found none called "{text}"; {hint}')

@@ -5,25 +5,34 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diffusion import (
         algebra,
         attention,
+        captioner,
         checkpoint,
         clip,
         composite,
+        dataset,
+        export,
+        finetune,
         guidance,
         heat,
         image,
         inpaint,
+        interrogate,
+        inversion,
         latent,
+        learned,
+        lora,
+        lora_files,
         masks,
         measures,
+        nearest_picture,
         noise,
         plots,
         prediction,
@@ -31,47 +40,62 @@ if TYPE_CHECKING:
         samplers,
         schedules,
         sheets,
+        terms,
         text,
         tokens_picture,
+        training,
         vae,
     )
 
     __all__ = [
-        "algebra", "attention", "checkpoint", "clip", "composite", "guidance", "heat", "image", "inpaint",
-        "masks", "measures", "noise", "plots", "prediction", "preview", "samplers", "schedules", "sheets",
-        "text", "tokens_picture", "vae"
+        "algebra", "attention", "captioner", "checkpoint", "clip", "composite", "dataset", "export", "finetune",
+        "guidance", "heat", "image", "inpaint", "interrogate", "inversion", "latent", "learned", "lora", "lora_files",
+        "masks", "measures", "nearest_picture", "noise", "plots", "prediction", "preview", "samplers",
+        "schedules", "sheets", "terms", "text", "tokens_picture", "training", "vae",
     ]  # fmt: skip
 else:
 
-    def lazy(name: str) -> ModuleType:
-        """A module that is executed when one of its attributes is first asked for."""
-        if name in sys.modules:
-            return sys.modules[name]
-        spec = importlib.util.find_spec(name)
-        spec.loader = importlib.util.LazyLoader(spec.loader)
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+    class Stage(ModuleType):
+        """A module that is imported when one of its attributes is first asked for.
 
-    algebra = lazy("diffusion.algebra")
-    attention = lazy("diffusion.attention")
-    checkpoint = lazy("diffusion.checkpoint")
-    clip = lazy("diffusion.clip")
-    composite = lazy("diffusion.composite")
-    guidance = lazy("diffusion.guidance")
-    heat = lazy("diffusion.heat")
-    image = lazy("diffusion.image")
-    inpaint = lazy("diffusion.inpaint")
-    latent = lazy("diffusion.latent")
-    masks = lazy("diffusion.masks")
-    measures = lazy("diffusion.measures")
-    noise = lazy("diffusion.noise")
-    plots = lazy("diffusion.plots")
-    prediction = lazy("diffusion.prediction")
-    preview = lazy("diffusion.preview")
-    samplers = lazy("diffusion.samplers")
-    schedules = lazy("diffusion.schedules")
-    sheets = lazy("diffusion.sheets")
-    text = lazy("diffusion.text")
-    tokens_picture = lazy("diffusion.tokens_picture")
-    vae = lazy("diffusion.vae")
+        It does not stand in `sys.modules`: torch looks at all that stand there while it is imported itself, and would
+        wake those that import torch.
+        """
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(importlib.import_module(self.__name__), name)
+
+    algebra = Stage("diffusion.algebra")
+    attention = Stage("diffusion.attention")
+    captioner = Stage("diffusion.captioner")
+    checkpoint = Stage("diffusion.checkpoint")
+    clip = Stage("diffusion.clip")
+    composite = Stage("diffusion.composite")
+    dataset = Stage("diffusion.dataset")
+    export = Stage("diffusion.export")
+    finetune = Stage("diffusion.finetune")
+    guidance = Stage("diffusion.guidance")
+    heat = Stage("diffusion.heat")
+    image = Stage("diffusion.image")
+    inpaint = Stage("diffusion.inpaint")
+    interrogate = Stage("diffusion.interrogate")
+    inversion = Stage("diffusion.inversion")
+    latent = Stage("diffusion.latent")
+    learned = Stage("diffusion.learned")
+    lora = Stage("diffusion.lora")
+    lora_files = Stage("diffusion.lora_files")
+    masks = Stage("diffusion.masks")
+    measures = Stage("diffusion.measures")
+    nearest_picture = Stage("diffusion.nearest_picture")
+    noise = Stage("diffusion.noise")
+    plots = Stage("diffusion.plots")
+    prediction = Stage("diffusion.prediction")
+    preview = Stage("diffusion.preview")
+    samplers = Stage("diffusion.samplers")
+    schedules = Stage("diffusion.schedules")
+    sheets = Stage("diffusion.sheets")
+    terms = Stage("diffusion.terms")
+    text = Stage("diffusion.text")
+    tokens_picture = Stage("diffusion.tokens_picture")
+    training = Stage("diffusion.training")
+    vae = Stage("diffusion.vae")

@@ -22,6 +22,22 @@ Way = Annotated[float, Field(ge=-1, le=2, json_schema_extra={"step": 0.05})]
 Factor = Annotated[float, Field(ge=-10, le=10, json_schema_extra={"step": 0.1})]
 
 
+# ── text ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@node
+def fill_text(text: str, word: str) -> str:
+    """Put a word into a text, wherever it has `{}`: "a {}, flat style" becomes "a fox, flat style".
+
+    Args:
+        text: with a `{}` at least.
+        word: or several; an axis of them makes as many prompts.
+    """
+    if "{}" not in text:
+        raise ValueError(f'text: expected {{}} where the word is to stand, found "{text}"')
+    return text.replace("{}", word)
+
+
 # ── text → vectors ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -36,7 +52,7 @@ def tokenize(tokenizer: Tokenizer, text: str, long: Literal["cut", "chunk"] = "c
             several groups of 77, broken after commas or words.
         weighted: without this, brackets are text like any other.
     """
-    tokens = stage.tokenize(tokenizer.load(), text, weighted, long)
+    tokens = stage.tokenize(tokenizer.load(), text, weighted, long, tokenizer.new_words)
     if tokens.cut:
         warn(f'the prompt is longer than {len(tokens.ids)} tokens; cut off: "{tokens.cut}"')
     return tokens

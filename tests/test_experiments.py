@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
+from unseen_style import draw, model, way
 
 from diffuscope import Engine, Result, load_workflow
+from diffusion.checkpoint import Checkpoint
 from diffusion.image import Image
+from diffusion.learned import LearnedWord, add_word
+from diffusion.lora import with_lora
 from diffusion.masks import feather
 from diffusion.text import words_of
 
@@ -364,3 +368,75 @@ def test_hundred_seeds(run: Run) -> None:
     assert any(
         np.array_equal(sheet[y : y + 128, x : x + 128], shown) for y in range(20, 60) for x in range(10, 40)
     )  # the first of the ranked sheet is the one that CLIP likes best
+
+
+# ── from pictures to words ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_interrogate(run: Run) -> None:
+    result = run("interrogate")
+    assert result["caption"] == "a fox face"
+    found = result["search.description"]
+    assert found.additions[0] == "on a light blue background"
+    assert all(a < b for a, b in pairwise(found.similarities)) and found.similarities[-1] > 1.1 * found.similarities[0]
+    assert result["text"] == found.text
+    away = run("interrogate", mode="negative")["search.description"]
+    assert all(a > b for a, b in pairwise(away.similarities)) and "fox" not in away.text
+    fast = run("interrogate", mode="fast")
+    assert len(fast["candidates"]) == 32 and set(fast["search.description"].additions) <= set(fast["candidates"])
+    assert found.similarities[-1] >= fast["search.description"].similarities[-1] > found.similarities[0]
+
+
+def test_interrogate_parts(run: Run) -> None:
+    result = run("interrogate_parts")
+    assert result["part_caption"].values == ["a palm tree", "a sun", "a sailboat", "a fish"]
+    assert result["caption"] == f"{result['whole']}, a palm tree, a sun, a sailboat, a fish"
+    whole = run("interrogate", picture="pictures/four_things.png")["begin"].similarities[0]
+    assert result["begin"].similarities[0] > whole  # the captions of the parts say what that of the whole does not
+
+
+def test_describe_and_redraw(run: Run) -> None:
+    result = run("describe_and_redraw")
+    words, drawn = result["search.description"].similarities, result["likenesses"]
+    assert [name for name, _ in drawn.axes] == ["seed", "search.i"] and drawn.numbers.shape == (3, 5)
+    by_round = drawn.numbers.mean(axis=0)
+    assert by_round[1] > by_round[0] + 0.1  # the background
+    later = len(result["search.description"].additions)
+    assert words[later] - words[1] > abs(by_round[later] - by_round[1])  # words that please CLIP are not what is drawn
+    first = numbers(result["image"].values[0])
+    assert first.shape == (64, 64, 3) and apart(result["image"].values[0], result["image"].values[1]) > 20
+
+
+# ── to a new word, to new weights ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_textual_inversion(run: Run) -> None:
+    result = run("textual_inversion")
+    losses = result["losses"].numbers[0]
+    assert len(losses) == 300 and losses[-50:].mean() < 0.9 * losses[:20].mean()
+    stages = result["stage"].values
+    assert len(stages) == 11
+    assert [np.array_equal(a.vectors, b.vectors) for a, b in pairwise(stages)] == [False] * 10
+    film = result["stage_picture"].values
+    assert apart(film[0], film[-1]) > 4 * apart(film[-2], film[-1])  # it settles
+    assert way(with_word(result["word"])) >= 0.5
+
+
+def test_dreambooth_lora(run: Run) -> None:
+    untaught = [picture.pixels for picture in draw(model())]
+    result = run("dreambooth_lora")
+    worded = with_word(result["word"])
+    assert len(result["learn.tuning"].losses) == 100
+    unet, text_encoder = with_lora(worded.unet, worded.text_encoder, result["lora"], 1.0)
+    assert way(worded._replace(unet=unet, text_encoder=text_encoder)) > way(worded)
+
+    without = run("dreambooth_lora", strength=0.0)
+    pairs = zip(without["after_picture"].values, result["word_only_picture"].values, strict=True)
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in pairs)
+    assert all(np.array_equal(a.pixels, b) for a, b in zip(draw(model()), untaught, strict=True))
+
+
+def with_word(word: LearnedWord) -> Checkpoint:
+    """The shipped model with a new word."""
+    tokenizer, text_encoder = add_word(model().tokenizer, model().text_encoder, word)
+    return model()._replace(tokenizer=tokenizer, text_encoder=text_encoder)

@@ -4,8 +4,8 @@ import argparse
 import os
 import sys
 
-STAGES = ("data", "judge", "vae", "clip", "unet", "export", "evaluate")
-MINUTES = {"judge": 5.0, "vae": 20.0, "clip": 15.0, "unet": 85.0}  # on two cores
+STAGES = ("data", "judge", "vae", "clip", "unet", "captioner", "export", "evaluate")
+MINUTES = {"judge": 5.0, "vae": 20.0, "clip": 15.0, "unet": 85.0, "captioner": 20.0}  # on two cores
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"}
 
 
@@ -27,7 +27,7 @@ def main() -> None:
 
     import torch
 
-    from . import clip, data, evaluate, export, judge, unet, vae
+    from . import captioner, clip, data, evaluate, export, judge, unet, vae
     from .training import Budget
 
     if arguments.threads:
@@ -42,7 +42,7 @@ def main() -> None:
         elif stage == "evaluate":
             evaluate.run()
         else:
-            {"judge": judge, "vae": vae, "clip": clip, "unet": unet}[stage].run(budget)
+            {"judge": judge, "vae": vae, "clip": clip, "unet": unet, "captioner": captioner}[stage].run(budget)
 
 
 if __name__ == "__main__":

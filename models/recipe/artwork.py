@@ -13,10 +13,13 @@ WORK = Path(__file__).parent / "work"
 PACKAGES = {
     "@iconify-json/fluent-emoji-flat": "1.2.6",  # MIT, Microsoft
     "@iconify-json/noto": "1.2.9",  # Apache-2.0, Google
+    "@iconify-json/openmoji": "1.2.29",  # CC-BY-SA 4.0, OpenMoji: in no training, there to be taught afterwards
     "emojilib": "4.0.3",  # MIT, keywords: text for the tokenizer's vocabulary
 }
 
 STYLES = {"flat": "@iconify-json/fluent-emoji-flat", "noto": "@iconify-json/noto"}
+UNSEEN = {"openmoji": "@iconify-json/openmoji"}
+"""A style that the model is not trained on (`unseen.py`)."""
 
 CONCEPTS = {  # the word in captions → the icon's name, the same in both sets
     "cat": "cat-face", "dog": "dog-face", "lion": "lion", "tiger": "tiger-face", "fox": "fox", "panda": "panda",
@@ -78,7 +81,7 @@ def installed_version(package: Path) -> str | None:
 @cache
 def icons(style: str) -> dict[str, Art]:
     """Every square drawing of a style by its icon name."""
-    collection = json.loads((fetch() / STYLES[style] / "icons.json").read_text())
+    collection = json.loads((fetch() / (STYLES | UNSEEN)[style] / "icons.json").read_text())
     drawings = {}
     for name, icon in collection["icons"].items():
         width, height = (icon.get(side, collection[side]) for side in ("width", "height"))

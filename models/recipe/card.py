@@ -15,6 +15,7 @@ VERSION_1 = [  # what is measured, the figure's name, how to print it, what vers
     ("VAE, held-out scenes", "psnr", "{:.1f} dB", "stated"),
     ("VAE, held-out emoji of other concepts", "psnr_other", "{:.1f} dB", "stated"),
     ("CLIP retrieval@1 of 256", "clip_retrieval", "{:.1%}", "stated"),
+    ("The captioner names the thing, held-out renderings", "caption_names", "{:.1%}", "≥ 60 %"),
     ("The judge itself, held-out renderings", "judge_held_out", "{:.1%}", "≥ 95 %"),
     ("… their style", "judge_held_out_style", "{:.1%}", "≥ 95 %"),
     ("… whole pictures in a placement it was not trained on", "judge_whole", "{:.1%}", "≥ 95 %"),
@@ -37,6 +38,7 @@ in about half a second on two CPU cores. It draws emoji, 64×64 pixels, in two s
 | `vae/` | 32, 64, 128 channels, pictures 64×64 ⇄ latents 4×16×16 (f = 4) | 2.7 M |
 | `scheduler/` | Stable Diffusion's noise levels | – |
 | `clip/` | both CLIP towers with their projections, to rank captions for a picture | 2.9 M |
+| `captioner/` | BLIP, 128 wide, 4 layers that see and 2 that speak: says what a picture shows | 1.3 M |
 | `judge.safetensors` | a classifier of concepts and styles that only measures (`models/recipe/judge.py`) | 0.4 M |
 
 All weights are half precision. The folder also loads with `diffusers.StableDiffusionPipeline.from_pretrained`.
@@ -73,7 +75,8 @@ From real artwork, on two CPU cores, in about two hours. 30,000 scenes were rend
 size and turn, mirrored or not, before one of ten colours, or (12 % of them) two drawings side by side; each with three
 captions that name style, background and sides, or leave some of that out. One caption in ten was emptied, for guidance.
 The VAE has also seen 6,000 scenes of other emoji before any colour. The UNet learns from calm versions of the scenes:
-in three of four with one thing, it stands upright and large in the middle.
+in three of four with one thing, it stands upright and large in the middle. The captioner sees both kinds, and of two
+things now and then one half; it is told names alone, without style and background.
 
 {training}
 

@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
-from diffusion.checkpoint import open_checkpoint
+from diffusion.checkpoint import open_captioner, open_checkpoint
 from diffusion.unet import UNet
 from diffusion.vae import VAE
 
 from . import card
 from .artwork import CONCEPTS, STYLES, WORK
+from .captioner import names_the_thing
 from .clip import retrieval, tokenize
 from .export import MODEL, megabytes
 from .judge import Judge, accuracy, halves, load_judge, tensor
@@ -176,7 +177,7 @@ def sheet(model: Model) -> np.ndarray:
 def training_account() -> str:
     """What each training stage took, read from its log."""
     lines = ["| Stage | Steps | Samples | Minutes | Last loss |", "| --- | --- | --- | --- | --- |"]
-    for stage in ("judge", "vae", "clip", "unet"):
+    for stage in ("judge", "vae", "clip", "unet", "captioner"):
         last = json.loads((WORK / f"{stage}.log").read_text().splitlines()[-1])
         lines.append("| {} | {step:,} | {samples:,} | {minutes:.0f} | {loss:.3f} |".format(stage, **last))
     return "\n".join(lines)
@@ -193,6 +194,7 @@ def run() -> None:
     figures |= variety(model)
     figures |= {"psnr": psnr(model.vae, "test"), "psnr_other": psnr(model.vae, "test_other")}
     figures |= {"clip_retrieval": retrieval(towers)}
+    figures |= {"caption_names": names_the_thing(open_captioner(MODEL / "captioner").load())}
     figures |= judge_on_real(model.judge)
     for name, value in figures.items():
         print(f"evaluate: {name}: {value:.3f}", flush=True)

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel, PreTrainedModel
 
+from . import captioner as captioner_stage
 from . import clip as clip_stage
 from . import unet as unet_stage
 from . import vae as vae_stage
@@ -67,14 +68,15 @@ def write_transformer(folder: Path, model: PreTrainedModel) -> None:
     model.half().save_pretrained(folder)
     weights = folder / "model.safetensors"
     tensors = load_file(weights)
-    if not any("text_model." in name for name in tensors):  # from some version 5 on; older ones and other tools want it
+    bare = isinstance(model, CLIPTextModel) and not any("text_model." in name for name in tensors)
+    if bare:  # from some version 5 on; older ones and other tools want the prefix
         save_file({f"text_model.{name}": tensor for name, tensor in tensors.items()}, weights, {"format": "pt"})
     config = json.loads((folder / "config.json").read_text())
     write_json(folder / "config.json", config | {"dtype": "float32"})
 
 
 def run() -> None:
-    """Write the model: tokenizer, text encoder, UNet, VAE, scheduler; beside them both CLIP towers and the judge."""
+    """Write the model: tokenizer, text encoder, UNet, VAE, scheduler; beside them CLIP, the captioner and the judge."""
     write_json(MODEL / "model_index.json", INDEX)
     write_json(MODEL / "scheduler" / "scheduler_config.json", SCHEDULER)
     write_json(MODEL / "unet" / "config.json", UNET_CLASS | unet_stage.CONFIG.to_dict())
@@ -89,9 +91,18 @@ def run() -> None:
     write_transformer(MODEL / "clip", towers)
     write_json(MODEL / "clip" / "preprocessor_config.json", PREPROCESSOR)
     shutil.copytree(WORK / "tokenizer", MODEL / "clip", dirs_exist_ok=True)
+    write_captioner(MODEL / "captioner")
 
     write_weights(MODEL / "judge.safetensors", trained_judge())
     print(f"export: {megabytes():.1f} MB", flush=True)
+
+
+def write_captioner(folder: Path) -> None:
+    """Write the captioner with its tokenizer, in BLIP's layout: pictures are squashed to a square of SIZE."""
+    write_transformer(folder, captioner_stage.trained())
+    write_weights(folder / "model.safetensors", captioner_stage.trained())  # tied ones too: transformers 4 reads each
+    write_json(folder / "preprocessor_config.json", PREPROCESSOR | {"image_processor_type": "BlipImageProcessor"})
+    shutil.copytree(WORK / "captioner", folder, dirs_exist_ok=True)
 
 
 def text_encoder(towers: CLIPModel) -> CLIPTextModel:

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from transformers import CLIPModel, CLIPTokenizerFast
 
 from diffusion.checkpoint import CheckpointError, CLIPHandle, open_clip
-from diffusion.clip import ClipVector, embed_picture, embed_text, pixels_for, similarity
+from diffusion.clip import BATCH, ClipVector, embed_picture, embed_text, embed_texts, pixels_for, similarity
 from diffusion.image import Image
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "emoji" / "clip"
@@ -39,6 +39,37 @@ def test_vectors_are_those_of_transformers(clip: CLIPHandle) -> None:
     torch.testing.assert_close(embed_text(clip, text).vector, out.text_embeds, rtol=1e-4, atol=1e-5)
     expected = float((out.image_embeds * out.text_embeds).sum())
     assert similarity(embed_picture(clip, picture), embed_text(clip, text)) == pytest.approx(expected, abs=1e-5)
+
+
+TEXTS = {
+    "that begin alike": [
+        f"a cat, flat style, {colour}" for colour in ("red", "a light green fox", "", "🦊", "on a moon")
+    ],
+    "that begin otherwise": ["a cat", "", "the rose, noto style, on a brown background", "!", "a cat"],
+    "all the same": ["a cat"] * 3,
+    "one of which begins another": ["a palm tree", "a palm", "a palm tree on the left"],
+    "too long": ["a cat " * 60, "a cat " * 60 + "and a dog", "a dog " * 200, "a dog"],
+    "more than go through at a time": [f"a cat and {i} dogs" for i in range(BATCH + 3)],
+    "that speak of the end": ["a cat <|endoftext|> and a dog", "a cat <|endoftext|>", "a cat"],
+}
+
+
+@pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS)
+def test_many_texts_together_have_the_vectors_of_each_alone(clip: CLIPHandle, texts: list[str]) -> None:
+    together = embed_texts(clip, texts)
+    alone = torch.cat([embed_text(clip, text).vector for text in texts])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+    model, tokenizer = CLIPModel.from_pretrained(FOLDER).float().eval(), CLIPTokenizerFast.from_pretrained(FOLDER)
+    ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+    with torch.no_grad():
+        states = model.text_projection(model.text_model(input_ids=ids).pooler_output)
+    torch.testing.assert_close(together, states / states.norm(dim=1, keepdim=True), rtol=0, atol=1e-5)
+
+
+def test_it_is_told_how_many_texts_are_through(clip: CLIPHandle) -> None:
+    told: list[float] = []
+    embed_texts(clip, [f"{i}" for i in range(2 * BATCH + 1)], told.append)
+    assert told == [BATCH / (2 * BATCH + 1), 2 * BATCH / (2 * BATCH + 1), 1.0]
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 100), (128, 64), (200, 130), (20, 33)])

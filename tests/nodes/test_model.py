@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from diffusion.checkpoint import TextEncoderHandle, TokenizerHandle, UNetHandle, VAEHandle
+from diffusion.checkpoint import CaptionerHandle, TextEncoderHandle, TokenizerHandle, UNetHandle, VAEHandle
 from engine import load_node_packages, parse_workflow
 from engine.check import check
 from engine.expand import expand
 from engine.keys import build_graph
-from nodes.model import load_checkpoint
+from nodes.model import load_captioner, load_checkpoint
+from nodes.paths import find_captioner
 
 REGISTRY = load_node_packages()
 
 
-def key_of(folder: Path, path: str | None = None) -> str:
+def key_of(folder: Path, path: str | None = None, type: str = "load_checkpoint") -> str:
     """The key of the call that opens a checkpoint."""
-    node = {"type": "load_checkpoint", "params": {"path": path or str(folder)}}
+    node = {"type": type, "params": {"path": path or str(folder)}}
     workflow = parse_workflow({"diffuscope": 1, "nodes": {"model": node}})
     assert check(workflow, REGISTRY) == []
     return build_graph(expand(workflow, REGISTRY)).keys[0]
@@ -66,3 +67,17 @@ def test_a_name_in_the_model_folders_is_the_same_as_its_path(tiny_model: Path, m
     monkeypatch.setenv("DIFFUSCOPE_MODELS", str(tiny_model.parent))
     assert key_of(tiny_model, tiny_model.name) == key_of(tiny_model)
     assert json.loads((tiny_model / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"
+
+
+def test_a_captioner_is_a_handle_whose_key_follows_the_files_that_count(tmp_path: Path) -> None:
+    shipped = find_captioner("default", tmp_path)
+    assert isinstance(load_captioner(str(shipped)), CaptionerHandle)
+    copy = shutil.copytree(shipped, tmp_path / "copy")
+    (copy / "README.md").write_text("about it")
+    first = key_of(shipped, type="load_captioner")
+    assert key_of(copy, type="load_captioner") == key_of(shipped, "default", "load_captioner") == first
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"):
+        before = (copy / name).read_bytes()
+        (copy / name).write_bytes(before + b" ")
+        assert key_of(copy, type="load_captioner") != first
+        (copy / name).write_bytes(before)

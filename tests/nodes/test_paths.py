@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nodes import paths
-from nodes.paths import find_file, find_model, known_models, model_folders
+from nodes.paths import find_captioner, find_clip, find_file, find_model, find_terms, known_models, model_folders
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +127,61 @@ def test_an_unknown_model_gets_a_suggestion(tiny_model: Path, here: Path, monkey
     monkeypatch.setenv("DIFFUSCOPE_MODELS", str(here))
     with pytest.raises(FileNotFoundError, match='expected a model, found none called "emojy"; did you mean "emoji"'):
         find_model("emojy", Path())
+
+
+# ── parts of models, lists of terms ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("find", "part"), [(find_clip, "clip"), (find_captioner, "captioner")])
+def test_a_part_by_its_models_name_or_by_path(
+    tiny_model: Path, here: Path, beside: Path, monkeypatch: pytest.MonkeyPatch, find: Any, part: str
+) -> None:
+    assert find("default", beside) == find("emoji", beside)
+    models(here, tiny_model, "mine")
+    (here / "mine" / part).mkdir()
+    (here / "mine" / part / "config.json").touch()
+    monkeypatch.setenv("DIFFUSCOPE_MODELS", str(here))
+    assert find("mine", beside) == find(f"mine/{part}", beside) == here / "mine" / part
+    with pytest.raises(FileNotFoundError, match='found none called "mini"; did you mean "mine"'):
+        find("mini", beside)
+    with pytest.raises(FileNotFoundError, match=f'expected a .*, found none called "{part}"'):
+        find(part, beside)
+
+
+def test_terms_by_name_or_by_path(here: Path, beside: Path) -> None:
+    styles = find_terms("styles", beside)
+    assert styles.name == "styles.txt" and styles.parent.name == "terms"
+    (here / "mine.txt").touch()
+    assert find_terms("mine.txt", beside) == find_terms(str(here / "mine.txt"), beside) == here / "mine.txt"
+    (beside / "mine.txt").touch()
+    assert find_terms("mine.txt", beside) == beside / "mine.txt"
+
+
+def test_an_unknown_list_of_terms_gets_a_suggestion(beside: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='a list of terms, found none called "colors"; did you mean "colours"'):
+        find_terms("colors", beside)
+    with pytest.raises(FileNotFoundError, match="known: backgrounds, "):
+        find_terms("?", beside)
+
+
+def test_lists_of_another_package_are_found_beside_it_and_it_is_not_imported(
+    tmp_path: Path, beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "clip_interrogator"
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError")
+    (package / "data" / "artists.txt").touch()
+    monkeypatch.syspath_prepend(package.parent)
+    paths.shipped.cache_clear()
+    try:
+        assert find_terms("clip-interrogator/artists", beside) == package / "data" / "artists.txt"
+        with pytest.raises(FileNotFoundError, match='did you mean "clip-interrogator/artists"'):
+            find_terms("clip-interrogator/artist", beside)
+    finally:
+        paths.shipped.cache_clear()
+
+
+def test_a_package_that_is_not_there_is_named(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "shipped", lambda package: ())
+    with pytest.raises(FileNotFoundError, match=r'"clip-interrogator/artists" .*pip install diffuscope\[interrogator'):
+        find_terms("clip-interrogator/artists", beside)

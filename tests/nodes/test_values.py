@@ -17,16 +17,20 @@ from hypothesis import strategies as st
 
 from diffusion.attention import Attention, Layer
 from diffusion.clip import ClipVector
+from diffusion.finetune import Tuning
 from diffusion.heat import Heat
 from diffusion.image import Image, Mask
 from diffusion.inpaint import Channels
+from diffusion.interrogate import Description
 from diffusion.latent import Estimate, Latent
+from diffusion.lora import Factors, Lora
 from diffusion.measures import Table
 from diffusion.noise import Noise
 from diffusion.prediction import Prediction
 from diffusion.preview import Preview
 from diffusion.samplers import SAMPLERS
 from diffusion.schedules import SPACINGS, Schedule
+from diffusion.terms import TermVectors
 from diffusion.text import Conditioning, Embeddings, Tokens
 from engine import REGISTRY, load_node_packages
 from engine.cache import decode, encode
@@ -53,6 +57,9 @@ VALUES = {
     "latent gone wrong": Latent(torch.full((1, 4, 2, 2), float("nan")), 1.0),
     "prediction": Prediction(A, 0.1 + 0.2, B),
     "clip vector": ClipVector(torch.randn(1, 12, generator=G)),
+    "term vectors": TermVectors(("a 🦊", "é"), torch.randn(2, 12, generator=G)),
+    "description": Description("a fox", ("red", "é"), (0.1 + 0.2, 0.5, 0.6)),
+    "description of a search away": Description("", (), (-0.25,), away=True, finished=True),
     "no channels": Channels(torch.empty(1, 0, 1, 1)),
     "channels": Channels(torch.cat([A, B[:, :1]], dim=1)),
     "image": Image(PIXELS[..., :3]),
@@ -66,6 +73,23 @@ VALUES = {
     ),
     "table of one number": Table("", (), np.array(1e-300)),
     "table of nothing": Table("q", (("a", (1, 2)),), np.full(2, np.nan)),
+    "lora": Lora(
+        {
+            "unet.conv_in": Factors(
+                torch.randn(2, 4, 3, 3, generator=G), torch.randn(16, 2, 1, 1, generator=G), 0.1 + 0.2
+            ),
+            "text_encoder.text_model.encoder.layers.0.mlp.fc1": Factors(A[0, :, :, 0], B[0, 0, :, :4], 1e-9),
+        }
+    ),
+    "tuning": Tuning(
+        {"unet.conv_in.down": A, "unet.conv_in.up": B},
+        4.0,
+        {"unet.conv_in.up/step": torch.tensor(7.0), "unet.conv_in.up/mean": torch.arange(256, dtype=torch.uint8)},
+        {"unet.conv_in.down": C},
+        {"scale": 65536.0, "_growth_tracker": 3},
+        (0.1 + 0.2, 1e-300),
+    ),
+    "tuning of all weights": Tuning({"unet.conv_in.weight": A}, None),
 }
 
 
@@ -79,6 +103,8 @@ def same(a: Any, b: Any) -> bool:
         return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     if is_dataclass(a):
         return all(same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
     if isinstance(a, tuple):
         return len(a) == len(b) and all(map(same, a, b))
     return bool(a == b)
@@ -163,6 +189,11 @@ def test_declaring_all_nodes_imports_nothing_heavy() -> None:
     assert count == len(REGISTRY)
 
 
+def test_no_stage_stands_where_torch_would_wake_it() -> None:
+    code = "import sys, nodes; print([name for name in sys.modules if name.startswith('diffusion')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("name", NODES)
 def test_every_argument_is_explained(name: str) -> None:
     type = NODES[name]
@@ -185,10 +216,11 @@ def test_the_nodes_that_the_workflows_need_are_there() -> None:
 
 
 def test_only_saving_acts_and_handles_are_never_stored() -> None:
-    acting, handles = {"save_image", "save_table"}, {"load_checkpoint", "load_clip"}
+    acting = {"save_embedding", "save_image", "save_lora", "save_model", "save_table"}
+    handles = {"add_embedding", "add_lora", "load_captioner", "load_checkpoint", "load_clip", "tuned_model"}
     assert {name for name, type in NODES.items() if type.effect} == acting
     assert {name for name, type in NODES.items() if not type.stored} == acting | handles
-    assert {name for name, type in NODES.items() if type.plain} == {"first_step", "guidance_at"}
+    assert {name for name, type in NODES.items() if type.plain} == {"fill_text", "first_step", "guidance_at"}
 
 
 def test_choices_are_those_that_exist() -> None:

@@ -150,3 +150,13 @@ def test_one_of_several_is_picked_by_its_name(conditionings: tuple[Conditioning,
         words.pick_conditioning("c", ["a", "b"], cat, empty)
     with pytest.raises(ValueError, match="names: expected 2, one for each conditioning, found 1"):
         words.pick_conditioning("a", ["a"], cat, empty)
+
+
+# ── text ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_word_is_put_into_a_text() -> None:
+    assert words.fill_text("a {}, {} style", "fox") == "a fox, fox style"
+    assert words.fill_text("{}", "") == ""
+    with pytest.raises(ValueError, match=r'text: expected \{\} where the word is to stand, found "a fox"'):
+        words.fill_text("a fox", "cat")

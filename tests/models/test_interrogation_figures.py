@@ -1,0 +1,85 @@
+"""How well interrogating does on a hundred renderings that no training has seen (`models/recipe/held_out.py`)."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from diffusion.captioner import caption
+from diffusion.checkpoint import open_captioner, open_clip
+from diffusion.clip import embed_picture
+from diffusion.image import Image
+from diffusion.interrogate import Description, begin, best_addition
+from diffusion.terms import read_terms
+from models.recipe.artwork import names_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SHEET = Path(__file__).with_name("held_out.png")
+LABELS = json.loads(SHEET.with_suffix(".json").read_text(encoding="utf-8"))["pictures"]
+SIDE, ROUNDS = 64, 6
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Image]:
+    """The renderings, in the order of their labels."""
+    with Pillow.open(SHEET) as sheet:
+        pixels = np.asarray(sheet.convert("RGB"))
+    rows, columns = pixels.shape[0] // SIDE, pixels.shape[1] // SIDE
+    cells = pixels.reshape(rows, SIDE, columns, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
+    return [Image(cell) for cell in cells]
+
+
+@pytest.fixture(scope="module")
+def captions(pictures: list[Image]) -> list[str]:
+    captioner = open_captioner(ROOT / "models" / "emoji" / "captioner")
+    return [caption(captioner, picture) for picture in pictures]
+
+
+@pytest.fixture(scope="module")
+def searches(pictures: list[Image], captions: list[str]) -> list[Description]:
+    """The search for the first fifty."""
+    clip = open_clip(ROOT / "models" / "emoji" / "clip")
+    terms = [term for path in sorted((ROOT / "workflows" / "terms").glob("*.txt")) for term in read_terms(path)]
+    found = []
+    for picture, text in zip(pictures[:50], captions, strict=False):
+        vector = embed_picture(clip, picture)
+        description = begin(clip, vector, text)
+        for _ in range(ROUNDS):
+            description = best_addition(clip, vector, description, terms)
+        found.append(description)
+    return found
+
+
+def test_the_sheet_shows_a_hundred_pictures_of_both_styles(pictures: list[Image]) -> None:
+    assert len(pictures) == len(LABELS) == 100
+    assert len({picture.pixels.tobytes() for picture in pictures}) == 100
+    assert {label["style"] for label in LABELS} == {"flat", "noto"}
+
+
+def test_the_caption_names_the_thing_in_60_of_100(captions: list[str]) -> None:
+    named = [
+        any(text.endswith((f"a {name}", f"an {name}")) for name in names_of(label["concept"]))
+        for text, label in zip(captions, LABELS, strict=True)
+    ]
+    assert sum(named) >= 60
+
+
+def test_similarity_never_falls_along_the_search(searches: list[Description]) -> None:
+    assert all(before < after for found in searches for before, after in pairwise(found.similarities))
+
+
+def test_the_search_gains_a_tenth_over_the_caption_alone(searches: list[Description]) -> None:
+    gains = [found.similarities[-1] / found.similarities[0] - 1 for found in searches]
+    assert all(found.similarities[0] > 0 for found in searches) and np.mean(gains) >= 0.1
+
+
+def test_it_finds_the_background_of_most(searches: list[Description]) -> None:
+    found = [label["background"] in one.text for one, label in zip(searches, LABELS, strict=False)]
+    assert np.mean(found) > 0.5
