@@ -12,7 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Weights:
 
     def __init__(self, budget: int = WEIGHT_BYTES) -> None:
         self.budget = budget
-        self._kept: OrderedDict[tuple[Any, ...], tuple[nn.Module, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], tuple[nn.Module, dict[int, int]]] = OrderedDict()
         self._lock = threading.RLock()
 
     def get(self, identity: tuple[Any, ...], load: Callable[[], nn.Module]) -> nn.Module:
@@ -39,10 +40,14 @@ class Weights:
                 self._kept.move_to_end(identity)
             else:
                 module = load()
-                self._kept[identity] = module, size_of(module)  # weighed once: it is asked for at every step
-                while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self.budget:
+                self._kept[identity] = module, sizes_of(module)  # weighed once: it is asked for at every step
+                while len(self._kept) > 1 and self.weight() > self.budget:
                     self._kept.popitem(last=False)
             return self._kept[identity][0]
+
+    def weight(self) -> int:
+        """The bytes of all that is kept; what several modules share counts once."""
+        return sum(reduce(or_, (sizes for _, sizes in self._kept.values()), {}).values())
 
     def clear(self) -> None:
         """Let go of everything."""
@@ -50,9 +55,9 @@ class Weights:
             self._kept.clear()
 
 
-def size_of(module: nn.Module) -> int:
-    """The bytes of a module's parameters and buffers."""
-    return sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
+def sizes_of(module: nn.Module) -> dict[int, int]:
+    """The bytes of each of a module's parameters and buffers, by where in memory it is."""
+    return {t.data_ptr(): t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers())}
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,8 @@ from pydantic import Field
 
 from engine import Collected, File, node, report
 from nodes.paths import find_terms
-from nodes.pictures import Largest
 from nodes.stages import captioner as captions
-from nodes.stages import image as pixels
 from nodes.stages import interrogate as stage
-from nodes.stages import sheets
 from nodes.stages import terms as lists
 
 if TYPE_CHECKING:
@@ -84,32 +81,6 @@ def join_captions(whole: str, parts: Collected[str]) -> str:
         parts: of each part; one whose words have all been said before is left out.
     """
     return captions.joined(whole, parts.values)
-
-
-@node
-def described_sheet(
-    images: Collected[Image],
-    texts: Collected[str],
-    columns: Annotated[int, Field(ge=0, le=100)] = 0,
-    title: str = "",
-    scale: Annotated[int, Field(ge=0, le=16)] = 0,
-    largest: Largest = 256,
-) -> Image:
-    """Pictures, each with the words for it.
-
-    Args:
-        images: one, or every one of a sweep.
-        texts: for each picture one, over the same axes.
-        columns: how many a row; 0 chooses.
-        title: above all.
-        scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
-        largest: pictures with a longer side are scaled down to this many pixels; 0 leaves them as they are.
-    """
-    wanted, found = ([at for at, _ in given.items] for given in (images, texts))
-    if wanted != found:
-        counts = f"expected one for each of {len(wanted)} pictures, over the same axes, found {len(found)}"
-        raise ValueError(f"texts: {counts}")
-    return sheets.wrap([pixels.at_most(image, largest) for image in images.values], texts.values, columns, title, scale)
 
 
 # ── terms ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -185,6 +185,7 @@ def contact_sheet(
     columns: Annotated[int, Field(ge=0, le=100)] = 0,
     scale: Annotated[int, Field(ge=0, le=16)] = 0,
     largest: Largest = 256,
+    captions: Collected[str] | None = None,
 ) -> Image:
     """All pictures of a sweep on one sheet: one axis fills a grid, two axes make rows and columns.
 
@@ -194,13 +195,20 @@ def contact_sheet(
         columns: how many a row, for one axis; 0 chooses.
         scale: pixels a side that one pixel becomes; 0 enlarges small pictures.
         largest: pictures with a longer side are scaled down to this many pixels; 0 leaves them as they are.
+        captions: a text for each, over the same axes, to stand below it; then they fill a grid however many axes
+            there are. Without them the values of the axes are written.
     """
     axes = images.axes
     small = [(at, stage.at_most(image, largest)) for at, image in images.items]
+    if captions is not None:
+        if [at for at, _ in captions.items] != [at for at, _ in small]:
+            counts = f"{len(small)} pictures, over the same axes, found {len(captions.items)}"
+            raise ValueError(f"captions: expected one for each of {counts}")
+        return sheets.wrap([image for _, image in small], captions.values, columns, title, scale)
     if len(axes) < 2:
-        captions = [shown(axes[0][1][at[0]]) if axes else "" for at, _ in images.items]
+        values = [shown(axes[0][1][at[0]]) if axes else "" for at, _ in images.items]
         about = " · ".join(part for part in (title, axes[0][0] if axes else "") if part)
-        return sheets.wrap([image for _, image in small], captions, columns, about, scale)
+        return sheets.wrap([image for _, image in small], values, columns, about, scale)
     (across, across_values), before = axes[-1], axes[:-1]
     places = dict(small)
     rows = sorted({at[:-1] for at in places})

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from diffusion import runtime
-from diffusion.runtime import Runtime, Weights, make_runtime, size_of, use
+from diffusion.runtime import Runtime, Weights, make_runtime, sizes_of, use
 
 
 def linear(inputs: int) -> nn.Linear:
@@ -58,8 +58,9 @@ def test_an_unknown_type_is_refused() -> None:
 
 
 def test_size_counts_parameters_and_buffers() -> None:
-    assert size_of(linear(10)) == 40
-    assert size_of(nn.BatchNorm1d(2)) == 4 * 8 + 8  # weight, bias, two running means of float32; a counter of int64
+    assert sum(sizes_of(linear(10)).values()) == 40
+    # weight, bias, two running means of float32; a counter of int64
+    assert sum(sizes_of(nn.BatchNorm1d(2)).values()) == 4 * 8 + 8
 
 
 def test_weights_are_loaded_once() -> None:
@@ -134,3 +135,13 @@ def test_exact_asks_for_deterministic_algorithms_and_takes_it_back(monkeypatch: 
 def test_importing_the_runtime_imports_no_torch() -> None:
     code = "import sys, diffusion.runtime as r\nwith r.use(r.make_runtime): pass\nprint('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_what_modules_share_is_weighed_once() -> None:
+    store, base = Weights(budget=100), linear(20)
+    for i in range(5):
+        patched = nn.Sequential(base, linear(1))
+        store.get((i,), lambda patched=patched: patched)
+    assert store.weight() == 80 + 5 * 4
+    store.get(("one more",), lambda: linear(1))
+    assert store.weight() == 100  # the first has gone, the weights that the others share have not

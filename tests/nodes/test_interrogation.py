@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from diffuscope import Engine, parse_workflow
@@ -21,7 +20,6 @@ from nodes.interrogate import (
     best_addition,
     caption,
     crop_tile,
-    described_sheet,
     description_text,
     embed_terms,
     join_captions,
@@ -68,28 +66,6 @@ def test_the_parts_are_named_where_the_whole_is_not(captioner: CaptionerHandle) 
     assert parts == ["a palm tree", "a sun", "a sailboat", "a fish"]
     tiles: Collected[str] = Collected([("tile", range(4))], [((i,), text) for i, text in enumerate(parts)])
     assert join_captions("a sun", tiles) == "a sun, a palm tree, a sailboat, a fish"
-
-
-def test_each_picture_stands_above_its_words() -> None:
-    images = [Image(np.full((8, 8, 3), level, dtype=np.uint8)) for level in (10, 120)]
-    axes = [("tile", [0, 1])]
-    pictures: Collected[Image] = Collected(axes, [((i,), image) for i, image in enumerate(images)])
-    texts: Collected[str] = Collected(axes, [((i,), text) for i, text in enumerate(["dark", "a long text " * 9])])
-    plain: Collected[str] = Collected(axes, [((i,), "") for i in range(2)])
-    sheet, without = (described_sheet(pictures, given, columns=2, scale=9).pixels for given in (texts, plain))
-    row = sheet[20, :, 0].tolist()
-    assert row.index(10) < row.index(120)
-    assert sheet.shape == without.shape and not np.array_equal(sheet, without)
-
-
-@pytest.mark.parametrize("texts", [["a", "b"], ["a"], []])
-def test_words_for_other_pictures_are_refused(texts: list[str]) -> None:
-    image = Image(np.zeros((8, 8, 3), dtype=np.uint8))
-    pictures: Collected[Image] = Collected([("tile", [0, 1, 2])], [((i,), image) for i in range(3)])
-    given: Collected[str] = Collected([("tile", [0, 1, 2])], [((i,), text) for i, text in enumerate(texts)])
-    message = f"texts: expected one for each of 3 pictures, over the same axes, found {len(texts)}"
-    with pytest.raises(ValueError, match=message):
-        described_sheet(pictures, given)
 
 
 # ── lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -282,3 +282,25 @@ def test_pictures_stand_beside_or_below_one_another() -> None:
     assert side_by_side(wide, captions=["a"], scale=1).size[1] > side_by_side(wide, scale=1).size[1]
     with pytest.raises(ValueError, match="captions: expected 2, one a picture, found 1"):
         side_by_side(wide, tall, captions=["a"])
+
+
+def test_each_picture_stands_above_its_words() -> None:
+    images = [Image(np.full((8, 8, 3), level, dtype=np.uint8)) for level in (10, 120)]
+    axes = [("tile", [0, 1])]
+    pictures: Collected[Image] = Collected(axes, [((i,), image) for i, image in enumerate(images)])
+    texts: Collected[str] = Collected(axes, [((i,), text) for i, text in enumerate(["dark", "a long text " * 9])])
+    plain: Collected[str] = Collected(axes, [((i,), "") for i in range(2)])
+    sheet, without = (contact_sheet(pictures, captions=given, columns=2, scale=9).pixels for given in (texts, plain))
+    row = sheet[20, :, 0].tolist()
+    assert row.index(10) < row.index(120)
+    assert sheet.shape == without.shape and not np.array_equal(sheet, without)
+
+
+@pytest.mark.parametrize("texts", [["a", "b"], ["a"], []])
+def test_words_for_other_pictures_are_refused(texts: list[str]) -> None:
+    image = Image(np.zeros((8, 8, 3), dtype=np.uint8))
+    pictures: Collected[Image] = Collected([("tile", [0, 1, 2])], [((i,), image) for i in range(3)])
+    given: Collected[str] = Collected([("tile", [0, 1, 2])], [((i,), text) for i, text in enumerate(texts)])
+    message = f"captions: expected one for each of 3 pictures, over the same axes, found {len(texts)}"
+    with pytest.raises(ValueError, match=message):
+        contact_sheet(pictures, captions=given)
