@@ -135,8 +135,8 @@ def expect_finite(number: float, step: int, what: str = "loss") -> None:
     """
     if not math.isfinite(number):
         raise TrainingError(
-            f"step {step}: expected a finite {what}, found {number}; what was learnt up to the step before this one "
-            "began is kept: take a smaller learning_rate, or fewer rounds"
+            f"step {step}: expected a finite {what}, found {number}; the rounds before are kept: take a smaller "
+            "learning_rate, or fewer rounds"
         )
 
 

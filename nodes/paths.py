@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,28 +47,30 @@ def find_file(text: str, folder: Path) -> Path:
     Raises:
         FileNotFoundError: it is in none of these places.
     """
-    path = expanded(text)
-    for candidate in (folder / path, path, *(place / path for place in shipped("workflows"))):
-        if candidate.is_file():
-            return candidate.resolve()
-    near = {p.name for place in (folder / path.parent, path.parent) if place.is_dir() for p in place.iterdir()}
-    raise FileNotFoundError(f'expected a file, found none at "{text}" (beside the workflow or in the working directory)'
-                            + (f"; {hint}" if (hint := suggest(path.name, near)) else ""))  # fmt: skip
+    return find(text, folder, "file", Path.is_file)
 
 
 def find_folder(text: str, folder: Path) -> Path:
-    """A folder by its path: absolute, beside the workflow, in the working directory, or beside the shipped workflows.
+    """A folder by its path, in the same places.
 
     Raises:
         FileNotFoundError: it is in none of these places.
     """
+    return find(text, folder, "folder", Path.is_dir)
+
+
+def find(text: str, folder: Path, what: str, fits: Callable[[Path], bool]) -> Path:
+    """The first that fits of the places that a path may mean; `what` is what is looked for."""
     path = expanded(text)
     for candidate in (folder / path, path, *(place / path for place in shipped("workflows"))):
-        if candidate.is_dir():
+        if fits(candidate):
             return candidate.resolve()
-    raise FileNotFoundError(
-        f'expected a folder, found none at "{text}" (beside the workflow or in the working directory)'
-    )
+    near = {
+        p.name for place in (folder / path.parent, path.parent) if place.is_dir() for p in place.iterdir() if fits(p)
+    }
+    hint = f"; {hint}" if (hint := suggest(path.name, near)) else ""
+    where = "beside the workflow or in the working directory"
+    raise FileNotFoundError(f'expected a {what}, found none at "{text}" ({where}){hint}')
 
 
 def model_folders() -> list[Path]:

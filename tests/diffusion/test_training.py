@@ -87,7 +87,7 @@ def test_the_loss_is_how_far_each_answer_is_off() -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_a_loss_that_is_no_number_stops_the_training(number: float) -> None:
-    with pytest.raises(TrainingError, match=r"step 12: expected a finite loss, found (nan|inf|-inf); .* is kept"):
+    with pytest.raises(TrainingError, match=r"step 12: expected a finite loss, found (nan|inf|-inf); .* are kept"):
         expect_finite(number, 12)
     with pytest.raises(TrainingError, match="expected a finite gradient"):
         expect_finite(number, 12, "gradient")
