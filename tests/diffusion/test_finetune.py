@@ -9,20 +9,18 @@ from typing import Any
 
 import pytest
 import torch
+from stable_diffusion import random_parts
 from torch import Tensor, nn
 
-from diffusion import finetune, runtime, training
-from diffusion.checkpoint import Checkpoint, TextEncoderHandle, UNetHandle, open_checkpoint
+from diffusion import finetune, training
+from diffusion.checkpoint import Checkpoint, UNetHandle, open_checkpoint
 from diffusion.finetune import Tuning, begin, learnt_lora, tuned
 from diffusion.lora import LoraError, with_lora
 from diffusion.lora_files import read_lora, write_lora
 from diffusion.patches import NewRows
 from diffusion.runtime import make_runtime, use
-from diffusion.schedules import Training
 from diffusion.text import NewWord
 from diffusion.training import Examples, TrainingError
-from diffusion.unet import UNet, UNetConfig
-from tests.diffusion.stable_diffusion import SD
 
 EMOJI = Path(__file__).resolve().parents[2] / "models" / "emoji"
 
@@ -485,17 +483,9 @@ def test_the_shipped_model_learns_four_colours() -> None:
 
 @pytest.mark.slow
 def test_stable_diffusion_takes_a_lora_step() -> None:
-    from transformers import CLIPTextConfig, CLIPTextModel
-
     made = make_runtime("cpu")
-    unet = UNetHandle(Path("unet"), (0, 0), UNetConfig(), Training.from_config(SD))
-    encoder = TextEncoderHandle(Path("text_encoder"), (0, 0), rows=49408, width=768)
-    text = CLIPTextConfig(vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
-                          num_attention_heads=12)  # fmt: skip
-    torch.manual_seed(0)
     with use(lambda: made):
-        for handle, network in ((unet, lambda: UNet(UNetConfig())), (encoder, lambda: CLIPTextModel(text))):
-            runtime.current().weights.get(handle.identity(), lambda make=network: make().eval().requires_grad_(False))
+        unet, encoder = random_parts()
         examples = Examples(torch.randn(1, 4, 16, 16), ("a dog",))
         begun = begin(unet, encoder, rank=4, train_text_encoder=True)
         after = finetune.train(begun, unet, encoder, open_checkpoint(EMOJI).tokenizer, examples, steps=1,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stable_diffusion import random_parts
 from torch import Tensor, nn
 
 from diffusion import inversion
@@ -15,6 +16,7 @@ from diffusion.checkpoint import Checkpoint, open_checkpoint
 from diffusion.inversion import Inversion, begin, look_up
 from diffusion.learned import LearnedWord, add_word
 from diffusion.patches import token_table
+from diffusion.runtime import make_runtime, use
 from diffusion.text import encode, tokenize
 from diffusion.training import Examples, TrainingError, diffusion_loss, draw, generator_at
 
@@ -183,6 +185,18 @@ def test_only_the_new_rows_have_gradients() -> None:
     assert torch.equal(rows[0], torch.stack([table.weight[0], vectors[0], table.weight[4], vectors[1], vectors[0]]))
     rows.sum().backward()
     assert torch.equal(vectors.grad if vectors.grad is not None else Tensor(), torch.tensor([[2.0] * 3, [1.0] * 3]))
+
+
+@pytest.mark.slow
+def test_stable_diffusion_takes_a_step(model: Checkpoint) -> None:
+    made = make_runtime("cpu")
+    with use(lambda: made):
+        unet, encoder = random_parts()
+        start = begin(model.tokenizer, encoder, "*", vectors=2)
+        examples = Examples(torch.randn(1, 4, 16, 16), ("a photo of *",))
+        after = inversion.train(start, unet, encoder, model.tokenizer, examples, steps=1, batch=1)
+    assert after.word.vectors.shape == after.mean.shape == after.square.shape == (2, 768)
+    assert not torch.equal(after.word.vectors, start.word.vectors) and after.losses[0] > 0
 
 
 # ── faults ────────────────────────────────────────────────────────────────────────────────────────────────────────────
