@@ -9,6 +9,8 @@ from benchmarks.startup import command
 from benchmarks.table import Row, best, seconds
 
 COLD, CACHED = 120, 2
+TAUGHT = {"textual_inversion": 1200, "dreambooth_lora": 1200}
+"""Those that train may take longer."""
 
 
 def rows() -> list[Row]:
@@ -19,6 +21,7 @@ def rows() -> list[Row]:
             run = ["run", str(file), "--cache", str(Path(folder) / "cache"), "--out", str(Path(folder) / "out")]
             cold = seconds(lambda run=run: command(*run))  # type: ignore[misc]
             cached = best(lambda run=run: command(*run), 2)  # type: ignore[misc]
-        found.append(Row(file.stem, f"{cold:.1f} s, cached {cached:.2f} s", f"≤ {COLD} s, ≤ {CACHED} s",
-                         cold <= COLD and cached <= CACHED))  # fmt: skip
+        limit = TAUGHT.get(file.stem, COLD)
+        found.append(Row(file.stem, f"{cold:.1f} s, cached {cached:.2f} s", f"≤ {limit} s, ≤ {CACHED} s",
+                         cold <= limit and cached <= CACHED))  # fmt: skip
     return found
