@@ -181,10 +181,10 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     if not (folder / "model_index.json").is_file():
         raise CheckpointError(f"{folder.name}: expected a folder with model_index.json (diffusers layout), found none")
     try:
-        training = Training.from_config(_read_json(folder / "scheduler" / "scheduler_config.json"))
-        unet = UNetConfig.from_dict(_read_json(folder / "unet" / "config.json"))
-        vae = VAEConfig.from_dict(_read_json(folder / "vae" / "config.json"))
-        text = _read_json(folder / "text_encoder" / "config.json")
+        training = Training.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
+        unet = UNetConfig.from_dict(read_json(folder / "unet" / "config.json"))
+        vae = VAEConfig.from_dict(read_json(folder / "vae" / "config.json"))
+        text = read_json(folder / "text_encoder" / "config.json")
         rows, width = int(text.get("vocab_size", 49408)), int(text.get("hidden_size", 512))  # CLIPTextConfig's defaults
     except CheckpointError:
         raise
@@ -239,12 +239,12 @@ def open_captioner(folder: Path) -> CaptionerHandle:
 
 def _wanted_pictures(kind: str, folder: Path, usual: int) -> tuple[int, RGB, RGB]:
     """Size, means and deviations of the pictures that a network of transformers wants; `usual` is its kind's size."""
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     found, vision = config.get("model_type"), config.get("vision_config", {})
     if found != kind or not isinstance(vision, dict):
         raise CheckpointError(f"{folder.name}/config.json: expected model_type {kind}, found {found!r}")
     given = folder / "preprocessor_config.json"
-    shown = _read_json(given) if given.is_file() else {}
+    shown = read_json(given) if given.is_file() else {}
     try:
         size = int(vision.get("image_size", usual))
         mean, std = (tuple(map(float, shown.get(name, default)))
@@ -374,7 +374,8 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; `CheckpointError` if it is not there, or something else."""
     where = "/".join(path.parts[-3:])
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -6,12 +6,12 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from safetensors.torch import save_file
 
-from diffusion.checkpoint import TextEncoderHandle, TokenizerHandle, UNetHandle, VAEHandle, open_tokenizer
+from diffusion.checkpoint import TextEncoderHandle, TokenizerHandle, UNetHandle, VAEHandle, open_tokenizer, read_json
 from diffusion.lora import merged
 from diffusion.patches import TEXT_ROOT, token_table
 from diffusion.text import NewWord
@@ -95,12 +95,6 @@ def expect_same_ids(word: NewWord, ids: Sequence[int]) -> None:
         many = len(word.ids) > 1
         why = f"one vector, found {len(word.ids)}" if many else "a place after all others, found it is a word already"
         raise ValueError(f'tokenizer: "{word.placeholder}": expected a word with {why}; save the word by itself')
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 def write_json(path: Path, data: object) -> None:

@@ -39,6 +39,7 @@ from diffusion.training import (
     diffusion_loss,
     draw,
     expect_finite,
+    expect_latents,
     generator_at,
     prompt_ids,
     prompt_states,
@@ -364,13 +365,3 @@ def reader(
 def batches(size: int, count: int) -> Iterator[slice]:
     """So many batches one after the other."""
     return (slice(first, first + size) for first in range(0, size * count, size))
-
-
-def expect_latents(examples: Examples | None, unet: UNetHandle, where: str) -> None:
-    """Raise ValueError unless examples, if there are any, are latents that the UNet reads."""
-    channels = unet.config.in_channels
-    if channels != unet.config.out_channels:
-        raise ValueError(f"unet: expected one that reads latents alone, found {channels} channels; one for inpainting?")
-    if examples is not None and examples.latents.shape[1] != channels:
-        found = examples.latents.shape[1]
-        raise ValueError(f"{where}: expected latents of {channels} channels, found {found}; of another model's VAE?")

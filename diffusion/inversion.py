@@ -7,7 +7,7 @@ the UNet, told of the word, recognises the pictures in the noise a little better
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from diffusion import runtime
-from diffusion.learned import LearnedWord, expect_unknown
+from diffusion.learned import LearnedWord, expect_unknown, naming
 from diffusion.parts import with_parts
 from diffusion.patches import token_table
-from diffusion.text import NewWord, Rows, tokenize
+from diffusion.text import NewWord, Rows, spans, tokenize
 from diffusion.training import (
     Examples,
     diffusion_loss,
     draw,
     expect_finite,
+    expect_latents,
     generator_at,
     prompt_ids,
     prompt_states,
@@ -84,7 +85,7 @@ def begin(
     random = torch.randn(vectors, rows.shape[1], generator=torch.Generator().manual_seed(seed))
     if initial.strip():
         tokens = tokenize(tokenizer.load(), initial, weighted=False, new_words=tokenizer.new_words)
-        ids = tokens.ids[1 : tokens.ids.index(tokens.ids[-1], 1)]
+        ids = [tokens.ids[at] for at in spans(tokens)[0]]
         chosen = table.weight.detach()[[ids[i % len(ids)] for i in range(vectors)]].float().cpu()
         again = (torch.arange(vectors) >= len(ids))[:, None]  # the same vector twice would stay the same
         start = chosen + again * 0.1 * rows.std() * random
@@ -136,18 +137,15 @@ def train(
     if inversion.word.vectors.shape[1] != encoder.width:
         widths = f"{encoder.width}, found {inversion.word.vectors.shape[1]}"
         raise ValueError(f"inversion: expected vectors as wide as the text encoder's, {widths}; of another model?")
-    if examples.latents.shape[1] != unet.config.out_channels:
-        found = f"{unet.config.out_channels} channels, found {examples.latents.shape[1]}"
-        raise ValueError(f"examples: expected latents of {found}; of another model's VAE?")
+    expect_latents(examples, unet, "examples")
 
     first = len(table.weight)
     word = NewWord(inversion.word.placeholder, tuple(range(first, first + len(inversion.word.vectors))))
-    others = tuple(w for w in tokenizer.new_words if w.placeholder.casefold() != word.placeholder.casefold())
-    naming = replace(tokenizer, new_words=(*others, word))
+    knowing = naming(tokenizer, word)
 
     @lru_cache(maxsize=4096)
     def ids_of(prompt: str) -> Tensor:
-        ids = prompt_ids(naming, [prompt])
+        ids = prompt_ids(knowing, [prompt])
         if first not in ids:
             raise ValueError(
                 f'prompts: expected "{word.placeholder}" in each, among the first 75 pieces, found "{prompt}"; '
@@ -162,10 +160,10 @@ def train(
     vectors = nn.Parameter(inversion.word.vectors.to(runtime.current().device, copy=True))
     optimizer = torch.optim.Adam([vectors], lr=learning_rate)
     if inversion.step:
-        running = {"exp_avg": inversion.mean.to(vectors), "exp_avg_sq": inversion.square.to(vectors)}
         optimizer.state[vectors] = {
             "step": torch.tensor(float(inversion.step)),
-            **{n: t.clone() for n, t in running.items()},
+            "exp_avg": inversion.mean.to(vectors, copy=True),
+            "exp_avg_sq": inversion.square.to(vectors, copy=True),
         }
 
     bound = longest * float(table.weight[: encoder.rows].float().norm(dim=1).mean())

@@ -63,9 +63,13 @@ def add_word(
         raise ValueError(f"word: expected vectors {encoder.width} wide, found {width}; learnt for another model?")
     expect_unknown(tokenizer, word.placeholder, known)
     ids = tuple(range(encoder.all_rows, encoder.all_rows + len(word.vectors)))
+    return naming(tokenizer, NewWord(word.placeholder, ids)), encoder.patched(NewRows(word.vectors))
+
+
+def naming(tokenizer: TokenizerHandle, word: NewWord) -> TokenizerHandle:
+    """A tokenizer that knows a word by its placeholder, and none that was added before by the same."""
     others = (old for old in tokenizer.new_words if old.placeholder.casefold() != word.placeholder.casefold())
-    longer = replace(tokenizer, new_words=(*others, NewWord(word.placeholder, ids)))
-    return longer, encoder.patched(NewRows(word.vectors))
+    return replace(tokenizer, new_words=(*others, word))
 
 
 def expect_unknown(tokenizer: TokenizerHandle, placeholder: str, known: bool = False) -> None:

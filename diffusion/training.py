@@ -20,7 +20,7 @@ from diffusion.schedules import Training
 from diffusion.text import tokenize
 
 if TYPE_CHECKING:
-    from diffusion.checkpoint import TokenizerHandle
+    from diffusion.checkpoint import TokenizerHandle, UNetHandle
     from diffusion.latent import PredictionType
 
 
@@ -49,6 +49,16 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.latents)
+
+
+def expect_latents(examples: Examples | None, unet: UNetHandle, where: str) -> None:
+    """Raise ValueError unless examples, if there are any, are latents that the UNet reads."""
+    channels = unet.config.in_channels
+    if channels != unet.config.out_channels:
+        raise ValueError(f"unet: expected one that reads latents alone, found {channels} channels; one for inpainting?")
+    if examples is not None and examples.latents.shape[1] != channels:
+        found = examples.latents.shape[1]
+        raise ValueError(f"{where}: expected latents of {channels} channels, found {found}; of another model's VAE?")
 
 
 # ── randomness ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -19,13 +19,11 @@ from torch import Tensor
 
 from diffusion.checkpoint import Checkpoint, open_checkpoint, open_clip
 from diffusion.clip import embed_picture
-from diffusion.guidance import guided
 from diffusion.image import Image
-from diffusion.prediction import Denoiser
-from diffusion.samplers import SAMPLERS, start
-from diffusion.schedules import make_schedule
+from diffusion.latent import Latent
 from diffusion.training import prompt_ids, prompt_states
 from diffusion.vae import decode_latent
+from models.recipe.sampling import sample
 
 TESTS = Path(__file__).resolve().parent
 MODEL = TESTS.parent / "models" / "emoji"
@@ -70,18 +68,14 @@ def model() -> Checkpoint:
 @torch.no_grad()
 def draw(checkpoint: Checkpoint) -> list[Image]:
     """The twenty things, as a model draws them when it is asked for the style: ddim, 20 steps, guidance 3."""
-    training = checkpoint.unet.training
     encoder = checkpoint.text_encoder.load()
     prompts = [one.prompt for one in held_out()]
     states, empty = (prompt_states(encoder, prompt_ids(checkpoint.tokenizer, texts)) for texts in (prompts, [""]))
-    schedule = make_schedule(training, 20, sampler="ddim")
-    denoise = guided(Denoiser(checkpoint.unet.load(), training), states, empty.expand_as(states), 3.0)
     generators = (torch.Generator().manual_seed(seed) for seed in range(len(prompts)))
-    latent = start(torch.cat([torch.randn(1, 4, 16, 16, generator=g) for g in generators]), schedule)
-    for index in range(schedule.steps):
-        latent = SAMPLERS["ddim"](denoise, latent, schedule.step(index))
+    noise = torch.cat([torch.randn(1, 4, 16, 16, generator=generator) for generator in generators])
+    latents = sample(checkpoint.unet.load(), noise, states, empty, steps=20, guidance=3.0, sampler="ddim")
     vae = checkpoint.vae.load()
-    return [decode_latent(vae, type(latent)(samples[None], 0.0)) for samples in latent.samples]
+    return [decode_latent(vae, Latent(samples[None], 0.0)) for samples in latents]
 
 
 def likeness(pictures: list[Image]) -> float:
