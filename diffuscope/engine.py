@@ -11,6 +11,7 @@ import engine
 from diffusion import runtime
 from diffusion.runtime import DTYPES
 from engine import Cache, Fault, WorkflowError
+from engine.expand import UNBOUNDED, Bounds
 
 
 class Engine(engine.Engine):
@@ -23,6 +24,7 @@ class Engine(engine.Engine):
         device: str = "auto",
         dtype: str = "float32",
         exact: bool = False,
+        bounds: Bounds = UNBOUNDED,
     ) -> None:
         """Make an engine with every installed node.
 
@@ -32,6 +34,7 @@ class Engine(engine.Engine):
             device: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
             dtype: numeric type of the models, `float32`, `float16` or `bfloat16`; it enters the keys.
             exact: run one by one with deterministic algorithms, bit for bit reproducible on a device.
+            bounds: how much a workflow may ask for, and which files it may read.
 
         Raises:
             WorkflowError: there is no such device or type.
@@ -45,7 +48,11 @@ class Engine(engine.Engine):
         self._made: runtime.Runtime | None = None
         folder = Path(cache) if isinstance(cache, str | Path) else None
         super().__init__(
-            cache=cache if isinstance(cache, Cache) else Cache(folder), out=out, precision=dtype, around=self._on_device
+            cache=cache if isinstance(cache, Cache) else Cache(folder),
+            out=out,
+            precision=dtype,
+            around=self._on_device,
+            bounds=bounds,
         )
 
     @contextmanager

@@ -13,12 +13,12 @@ from engine.check import check
 from engine.context import Context
 from engine.errors import DiffuscopeError, Fault, WorkflowError, suggest
 from engine.events import Emit, Event
-from engine.expand import Link, Swept, expand
+from engine.expand import UNBOUNDED, Bounds, Link, Swept, expand
 from engine.keys import Graph, build_graph
 from engine.names import split
 from engine.node import NodeType, load_node_packages
 from engine.plan import Plan, plan
-from engine.run import Around, Outcome, run
+from engine.run import Around, Outcome, Stop, run
 from engine.types import Collected
 from engine.workflow import Workflow
 
@@ -89,6 +89,7 @@ class Engine:
         out: str | Path = "outputs",
         precision: str = "float32",
         around: Around = nullcontext,
+        bounds: Bounds = UNBOUNDED,
     ) -> None:
         """Make an engine.
 
@@ -98,10 +99,11 @@ class Engine:
             out: folder for the files that nodes write.
             precision: numeric type of the models, which enters the keys.
             around: entered around all computing, such as the choice of a device.
+            bounds: how much a workflow may ask for, and which files it may read.
         """
         self.registry = load_node_packages() if registry is None else registry
         self.cache = cache or Cache()
-        self.out, self.precision, self.around = Path(out), precision, around
+        self.out, self.precision, self.around, self.bounds = Path(out), precision, around, bounds
 
     def check(
         self,
@@ -122,7 +124,7 @@ class Engine:
         faults = self.check(workflow, inputs, sweeps)
         if faults:
             raise WorkflowError(faults, workflow.name)
-        expansion = expand(workflow, self.registry, inputs, sweeps)
+        expansion = expand(workflow, self.registry, inputs, sweeps, self.bounds)
         return build_graph(expansion, self.cache.digest, self.precision)
 
     def plan(self, graph: Graph, only: str | None = None) -> Plan:
@@ -175,15 +177,28 @@ class Engine:
         sweeps: Mapping[str, Sequence[Any]],
         only: str | None,
         on_event: Emit,
+        out: Path | None = None,
+        stop: Stop = lambda: False,
     ) -> Result:
-        """Run a workflow whose graph is made already."""
+        """Run a workflow whose graph is made already.
+
+        Args:
+            workflow: the workflow.
+            graph: what `graph` made of it, with the same inputs and sweeps.
+            inputs: as given to `run`; so are `sweeps`, `only` and `on_event`.
+            sweeps: see there.
+            only: see there.
+            on_event: see there.
+            out: folder for the files of this run, if not the engine's.
+            stop: once it is true the run ends before its next call (`result.outcome.status` is `stopped`).
+        """
         context = Context(
-            out=self.out,
+            out=out or self.out,
             workflow=with_defaults(workflow, inputs).to_json(),
             sweeps={name: list(values) for name, values in sweeps.items()},
             title=(workflow.source.stem if workflow.source else workflow.title) or "picture",
         )
-        outcome = run(graph, self.cache, self.targets(graph, only), on_event, context, self.around)
+        outcome = run(graph, self.cache, self.targets(graph, only), on_event, context, self.around, stop=stop)
         return Result(self, graph, outcome)
 
     def _value(self, graph: Graph, key: str, outcome: Outcome) -> Any:

@@ -88,7 +88,7 @@ class Failed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Done(Event):
-    """The end: `done`, `failed` or `interrupted`; how many calls ran, came from the cache, failed, were left out."""
+    """The end: `done`, `failed`, `stopped` or `interrupted`; how many calls ran, were cached, failed, were left out."""
 
     event: ClassVar[str] = "done"
     status: str

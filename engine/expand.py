@@ -15,8 +15,11 @@ node of the body, lies along the same axis: iteration i read the carried value a
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.axis import AxisParams
@@ -24,10 +27,66 @@ from engine.check import coerce_input
 from engine.errors import Fault, WorkflowError, describe, shown
 from engine.names import in_order, references, split
 from engine.node import NodeType
+from engine.types import JSON_CODEC, File
 from engine.workflow import Node, Repeat, Workflow
 
 CALL_LIMIT = 1_000_000
 """More calls than this are taken for a mistake."""
+
+LINKS = 50
+"""How many values may be gathered into lists, for each call that is allowed."""
+
+DATA_LIMIT = 16_000_000
+"""So do more bytes of plain data in one value, such as a text that a loop doubles."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a workflow may ask for.
+
+    Attributes:
+        calls: how many calls, counting plain nodes that are evaluated while expanding; and how many turns of loops.
+        folders: where the files that it names may lie, links followed; anywhere if None. With folders, a path that
+            leads out of them is refused before anything is looked for.
+        trusted: more of such folders; what lies in them may link elsewhere.
+    """
+
+    calls: int = CALL_LIMIT
+    folders: tuple[Path, ...] | None = None
+    trusted: tuple[Path, ...] = ()
+
+    def resolve(self, file: File, text: str, folder: Path) -> Path:
+        """The path that is meant by what is written for a file or folder.
+
+        Raises:
+            OSError, ValueError: there is none, or it is not open to workflows.
+        """
+        if self.folders is None:
+            return file.resolve(text, folder)
+        written = Path(text)
+        if text.startswith("~") or ".." in written.parts:
+            raise PermissionError(f"expected a path without ~ and .., found {shown(text)}")
+        if written.is_absolute():
+            self.expect_inside(written, text)
+        found = file.resolve(text, folder)
+        if not self.inside(found, self.trusted):
+            self.expect_inside(found, text)
+            for part in file.parts if found.is_dir() else ():
+                for one in found.glob(part):
+                    self.expect_inside(one, f"{text}/{one.name}")
+        return found
+
+    def expect_inside(self, path: Path, text: str) -> None:
+        """Raise PermissionError unless a path is, links followed, in one of the folders, or in a trusted one."""
+        if not self.inside(path.resolve(), self.folders or ()) and not self.inside(path, self.trusted):
+            raise PermissionError(f"expected a path in a folder that is open to workflows, found {shown(text)}")
+
+    def inside(self, path: Path, folders: tuple[Path, ...]) -> bool:
+        """Whether a path is in one of some folders."""
+        return any(path.is_relative_to(folder) for folder in folders)
+
+
+UNBOUNDED = Bounds()
 
 
 class Link(NamedTuple):
@@ -196,8 +255,9 @@ class Recipe:
 class Expander:
     """Walks the workflow in the order of the data and lists the calls."""
 
-    def __init__(self, registry: Mapping[str, NodeType], workflow: Workflow) -> None:
-        self.registry = registry
+    def __init__(self, registry: Mapping[str, NodeType], workflow: Workflow, bounds: Bounds) -> None:
+        self.registry, self.bounds = registry, bounds
+        self.spent: Counter[str] = Counter()
         self.folder = workflow.folder
         self.read = set(read_nodes(workflow.nodes))
         self.calls: list[Call] = []
@@ -250,10 +310,10 @@ class Expander:
             swept = scope.resolve(reference)
             port = ports.get(name)
             if port is not None and (port.many or port.collected):
-                swept = self.gather(swept, plain=port.many)
+                swept = self.gather(swept, port.many, f"{where}.in.{name}")
             names.append(name)
             sources.append(swept)
-        axes, rows = join(sources)
+        axes, rows = self.joined(sources, where)
         outputs: dict[str, Swept] = {output: Swept(axes, {}) for output in type.outputs}
         for coords, cells in rows:
             known = len(self.faults)
@@ -281,9 +341,6 @@ class Expander:
                 for name, result in results.items():
                     outputs[name].cells[coords] = result
                 continue
-            if len(self.calls) >= CALL_LIMIT:
-                hint = "make a loop or axis shorter"
-                raise WorkflowError([Fault(where, f"expected at most {CALL_LIMIT} calls", hint)])
             index = len(self.calls)
             self.calls.append(Call(type, label + self.at(axes, coords, scope.fixed), params, links))
             if type.effect or id(spec) not in self.read:
@@ -292,8 +349,22 @@ class Expander:
                 output.cells[coords] = Link(index, name)
         return outputs
 
-    def gather(self, swept: Swept, plain: bool) -> Swept:
+    def joined(self, sources: Sequence[Swept], where: str) -> tuple[tuple[str, ...], Iterator[tuple[Coords, Any]]]:
+        """The join of some sources, whose rows are counted before they are made."""
+        axes = dict.fromkeys(axis for source in sources for axis in source.axes)
+        self.spend("calls", prod(len(self.axes[axis]) for axis in axes), where)
+        return join(sources)
+
+    def spend(self, what: str, count: int, where: str) -> None:
+        """Count towards a limit; raise `WorkflowError` beyond it."""
+        self.spent[what] += count
+        limit = self.bounds.calls * (LINKS if what == "gathered values" else 1)
+        if self.spent[what] > limit:
+            raise WorkflowError([Fault(where, f"expected at most {limit} {what}", "make a loop or an axis shorter")])
+
+    def gather(self, swept: Swept, plain: bool, where: str) -> Swept:
         """Take axes away: those of loops for a plain list, all for a Collected."""
+        self.spend("gathered values", len(swept.cells), where)
         inner = [i for i, axis in enumerate(swept.axes) if not plain or "." in axis]
         outer = [i for i, axis in enumerate(swept.axes) if i not in inner]
         groups: dict[Coords, list[tuple[Coords, Any]]] = {}
@@ -313,14 +384,17 @@ class Expander:
         for name, param in type.params.items():
             if param.file is not None and params.get(name) is not None:
                 try:
-                    params[name] = str(param.file.resolve(params[name], self.folder))
+                    params[name] = str(self.bounds.resolve(param.file, params[name], self.folder))
                 except (OSError, ValueError) as error:
                     self.fault(f"{where}.{'in' if name in spec.in_ else 'params'}.{name}", describe(error))
 
     def evaluate(self, type: NodeType, params: Mapping[str, Any], where: str) -> dict[str, Const]:
         """Run a plain node now; what it returns is copied, so that nobody can change it."""
         try:
-            results = copy.deepcopy(type.named(type.function(**params)))
+            results = type.named(type.function(**params))
+            if JSON_CODEC.nbytes(results) > DATA_LIMIT:
+                raise ValueError(f"expected at most {DATA_LIMIT} bytes of data, found more")
+            results = copy.deepcopy(results)
         except Exception as error:
             self.fault(where, describe(error))
             return dict.fromkeys(type.outputs, BROKEN)
@@ -344,7 +418,8 @@ class Expander:
         bounds = [
             scope.resolve(bound) if isinstance(bound, str) else Swept((), {(): Const(bound)}) for bound in spec.bounds
         ]
-        axes, rows = join(bounds)
+        swept = any(bound.axes for bound in bounds)
+        axes, rows = self.joined(bounds, f"{where}.for.{spec.variable}") if swept else join(bounds)
         slices: list[tuple[Coords, dict[str, list[Swept]]]] = []
         bodies: list[tuple[Coords, list[dict[str, Bundle]]]] = []
         for coords, cells in rows:
@@ -390,10 +465,7 @@ class Expander:
             found = f"{shown(first)}, {shown(stop)}"
             self.fault(f"{where}.for.{spec.variable}", f"expected bounds known before the run, found {found}")
             return carried, copies
-        if stop - first > CALL_LIMIT:
-            found = shown(stop - first)
-            self.fault(f"{where}.for.{spec.variable}", f"expected at most {CALL_LIMIT} iterations, found {found}")
-            return carried, copies
+        self.spend("iterations", max(0, stop - first), f"{where}.for.{spec.variable}")
         order = in_order(spec.body)[0]
         for i in range(first, stop):
             inner = Scope({}, scope, scope.fixed)
@@ -446,14 +518,16 @@ def expand(
     registry: Mapping[str, NodeType],
     inputs: Mapping[str, Any] | None = None,
     sweeps: Mapping[str, Sequence[Any]] | None = None,
+    bounds: Bounds = UNBOUNDED,
 ) -> Expansion:
     """Expand a workflow that has passed `check` with the same inputs and sweeps.
 
     Raises:
-        WorkflowError: a value that could only now be known does not fit, or a file is missing; all such are listed.
+        WorkflowError: a value that could only now be known does not fit, or a file is missing; all such are listed. Or
+            it asks for more than `bounds` allow.
     """
     inputs, sweeps = inputs or {}, sweeps or {}
-    expander = Expander(registry, workflow)
+    expander = Expander(registry, workflow, bounds)
     outer = Scope({})
     for name, spec in workflow.inputs.items():
         if name in sweeps:

@@ -20,6 +20,11 @@ from engine.plan import Plan, plan
 from engine.types import Collected
 
 Around = Callable[[], AbstractContextManager[Any]]
+Stop = Callable[[], bool]
+
+
+class Stopped(BaseException):
+    """Ends a run that was asked to stop; no node catches it by accident."""
 
 
 @dataclass
@@ -27,7 +32,7 @@ class Outcome:
     """What a run has come to.
 
     Attributes:
-        status: `done`, `failed` or `interrupted`.
+        status: `done`, `failed`, `stopped` (it was asked to) or `interrupted` (Ctrl-C).
         ran: labels of the calls that were computed, in order.
         cached: labels of the calls whose value came from the cache.
         failures: an error for each failed call.
@@ -50,8 +55,10 @@ class Outcome:
 class Runner:
     """Runs the calls of one plan, one after the other, in the calling thread."""
 
-    def __init__(self, graph: Graph, cache: Cache, emit: Emit, context: Context, hold: Container[str] = ()) -> None:
-        self.graph, self.cache, self.emit, self.context, self.hold = graph, cache, emit, context, hold
+    def __init__(
+        self, graph: Graph, cache: Cache, emit: Emit, context: Context, hold: Container[str], stop: Stop
+    ) -> None:
+        self.graph, self.cache, self.emit, self.context, self.hold, self.stop = graph, cache, emit, context, hold, stop
         self.outcome = Outcome()
         self.live: dict[str, Outputs] = {}
         self.readers: Counter[str] = Counter()
@@ -59,7 +66,7 @@ class Runner:
         self.reported: set[str] = set()
 
     def run(self, todo: Plan, around: Around) -> Outcome:
-        """Run a plan to its end, to Ctrl-C (which is raised again), or to the last call that can still run."""
+        """Run a plan to its end, to where it is stopped, to Ctrl-C (raised again), or to the last call that can run."""
         began = time.perf_counter()
         labels = [self.graph.calls[key].label for key in todo.to_run]
         self.emit(Planned(labels, len(todo.cached), todo.unneeded))
@@ -70,6 +77,8 @@ class Runner:
                     self.work(todo)
             for key in todo.cached:
                 self.report_cached(key)
+        except Stopped:
+            self.outcome.status = "stopped"
         except BaseException:
             self.outcome.status = "interrupted"
             raise
@@ -102,7 +111,13 @@ class Runner:
                 pending.extendleft(reversed(again.groups))
                 continue
             for key in group:
+                self.expect_going_on()
                 self.call(key)
+
+    def expect_going_on(self) -> None:
+        """Leave the run if it was asked to stop."""
+        if self.stop():
+            raise Stopped
 
     def sources(self, key: str) -> list[str]:
         """The keys that a call reads."""
@@ -174,6 +189,7 @@ class Runner:
         """The context of a call."""
 
         def on_progress(fraction: float, preview: Any) -> None:
+            self.expect_going_on()
             self.emit(Progress(call.label, call.type.name, call.key, fraction, preview))
 
         def on_warning(message: str) -> None:
@@ -213,6 +229,7 @@ def run(
     context: Context | None = None,
     around: Around = nullcontext,
     hold: Container[str] = (),
+    stop: Stop = lambda: False,
 ) -> Outcome:
     """Plan and run a graph.
 
@@ -224,8 +241,10 @@ def run(
         context: what calls may ask of the run.
         around: entered once around all computing, and not at all if there is nothing to compute.
         hold: keys whose values, if they are computed, are in the outcome, however little room the cache has.
+        stop: asked before each call, and whenever a call reports its progress; once it is true the run ends, and what
+            was finished is kept.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; what was finished is kept.
     """
-    return Runner(graph, cache, emit, context or Context(), hold).run(plan(graph, cache.has, targets), around)
+    return Runner(graph, cache, emit, context or Context(), hold, stop).run(plan(graph, cache.has, targets), around)

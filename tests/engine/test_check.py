@@ -424,7 +424,7 @@ def test_a_workflow_error_lists_every_fault_with_the_file(engine: Engine) -> Non
         ),
         (
             {"start": START, "l": loop(0, 10**30, "start")},
-            ["nodes.l.for.i: expected at most 1000000 iterations, found 1000000000000000000000000000000"],
+            ["nodes.l.for.i: expected at most 1000000 iterations; make a loop or an axis shorter"],
         ),
         (
             {"q": one("double", x=1e308), "m": one("make", {"value": "q"})},
@@ -453,9 +453,3 @@ def test_bounds_must_be_known_before_the_run(faults: Faults) -> None:
     assert [str(fault) for fault in caught.value.faults] == [
         "nodes.l.for.i: expected bounds known before the run, found 0, None"
     ]
-
-
-def test_more_calls_than_anybody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.expand.CALL_LIMIT", 16)
-    with pytest.raises(WorkflowError, match=r"nodes\.late\.body\.add: expected at most 16 calls; make a loop"):
-        expand(twenty(), toys.TOYS)

@@ -336,6 +336,28 @@ def test_ctrl_c_keeps_what_is_finished(on_disk: OpenEngine, log: list[str]) -> N
     assert (outcome.ran, outcome.cached) == (["stopping1", "combine2"], ["slow0"])
 
 
+def test_a_run_that_is_stopped_goes_on_later(on_disk: OpenEngine, log: list[str]) -> None:
+    file, events, engine = chain("slow", "slow", "slow"), list[Event](), on_disk()
+    finished = lambda: sum(isinstance(event, Finished) for event in events) >= 2  # noqa: E731
+    result = engine.run_graph(file, engine.graph(file), {}, {}, None, events.append, stop=finished)
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (result.outcome.status, done.status, result.outcome.ran) == ("stopped", "stopped", ["start", "slow0"])
+    outcome = on_disk().run(file).outcome
+    assert (outcome.ran, outcome.cached, log.count("slow")) == (["slow1", "slow2"], ["slow0"], 3)
+
+
+def test_a_call_stops_where_it_reports_its_progress(engine: Engine) -> None:
+    file, asked = chain("chatty"), list[bool]()
+
+    def third() -> bool:
+        asked.append(True)
+        return len(asked) == 3
+
+    outcome = engine.run_graph(file, engine.graph(file), {}, {}, None, lambda event: None, stop=third).outcome
+    assert (outcome.status, outcome.ran, outcome.failures) == ("stopped", ["start"], [])
+
+
 def test_after_a_run_even_quick_calls_are_on_disk(on_disk: OpenEngine, tmp_path: Path) -> None:
     def stored() -> int:
         other = sqlite3.connect(tmp_path / "cache" / "index.sqlite")

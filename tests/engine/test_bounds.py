@@ -1,0 +1,138 @@
+"""What a workflow may ask for: how many calls, and which files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toys
+from toys import Num, loop, twenty, workflow
+
+from engine import Engine, File, Registry, WorkflowError, node
+from engine.expand import Bounds, expand
+
+FEW = Bounds(calls=16)
+START = {"type": "make"}
+
+
+def refused(nodes: dict[str, Any], bounds: Bounds = FEW) -> str:
+    """The one line with which a workflow is refused."""
+    with pytest.raises(WorkflowError) as caught:
+        expand(workflow(nodes), toys.TOYS, bounds=bounds)
+    (fault,) = caught.value.faults
+    return str(fault)
+
+
+def axis(name: str, count: int) -> dict[str, Any]:
+    return {"type": "axis", "params": {"name": name, "seeds": count}}
+
+
+# ── how much ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_as_much_as_is_allowed_and_no_more() -> None:
+    assert len(expand(twenty(), toys.TOYS, bounds=Bounds(calls=22)).calls) == 22
+    with pytest.raises(WorkflowError, match=r"nodes\.end: expected at most 21 calls; make a loop or an axis shorter"):
+        expand(twenty(), toys.TOYS, bounds=Bounds(calls=21))
+
+
+def test_a_product_of_axes_is_counted_before_it_is_made() -> None:
+    axes = {name: axis(name, 100_000) for name in ("a", "b", "c", "d")}
+    nodes = {**axes, "m": {"type": "step", "in": {"num": "s", "index": "a", "gain": "b"}}, "s": START}
+    assert refused(nodes) == "nodes.m: expected at most 16 calls; make a loop or an axis shorter"
+    plain = {**axes, "q": {"type": "divide", "in": {"a": "a", "b": "b"}}}
+    assert refused(plain) == "nodes.q: expected at most 16 calls; make a loop or an axis shorter"
+
+
+def test_loops_of_plain_nodes_are_counted_too() -> None:
+    inner = {"type": "repeat", "for": {"j": [0, 10]}, "carry": {"y": "x"}, "next": {"y": "d"},
+             "body": {"d": {"type": "double", "in": {"x": "y"}}}}  # fmt: skip
+    outer = {"type": "repeat", "for": {"i": [0, 10]}, "carry": {"x": "q"}, "next": {"x": "inner.y"},
+             "body": {"inner": inner}}  # fmt: skip
+    q = {"type": "double", "params": {"x": 1}}
+    assert refused({"q": q, "l": outer}).startswith("nodes.l.body")
+    empty = outer | {"body": {"inner": inner | {"body": {}, "next": {"y": "y"}}}}
+    assert refused({"q": q, "l": empty}) == (
+        "nodes.l.body.inner.for.j: expected at most 16 iterations; make a loop or an axis shorter"
+    )
+
+
+def test_lists_within_loops_are_counted() -> None:
+    nodes = {
+        "s": START,
+        "l": loop(0, 300, "s"),
+        "again": {
+            "type": "repeat", "for": {"i": [0, 300]}, "carry": {"y": "s"}, "next": {"y": "all"},
+            "body": {"all": {"type": "strip", "in": {"nums": "l.x.all"}}},
+        },
+    }  # fmt: skip
+    found = refused(nodes, Bounds(calls=1000))
+    assert found.startswith("nodes.again.body.all.in.nums: expected at most 50000 gathered values")
+
+
+def test_a_text_that_a_loop_doubles() -> None:
+    registry = Registry()
+
+    @node(registry=registry)
+    def twice(text: str) -> str:
+        """A text, and once more."""
+        return text + text
+
+    body = {"t": {"type": "twice", "in": {"text": "x"}}}
+    nodes = {
+        "start": {"type": "twice", "params": {"text": "a" * 1000}},
+        "l": {"type": "repeat", "for": {"i": [0, 100]}, "carry": {"x": "start"}, "body": body, "next": {"x": "t"}},
+    }
+    with pytest.raises(WorkflowError, match=r"nodes\.l\.body\.t: expected at most 16000000 bytes of data, found more"):
+        expand(workflow(nodes), registry)
+
+
+# ── which files ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is open, `open/`, with links that lead out of it, beside one that is not, `closed/`."""
+    for name in ("open", "closed", "models"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file.txt").write_text("hello")
+    (tmp_path / "open" / "link.txt").symlink_to(tmp_path / "closed" / "file.txt")
+    (tmp_path / "open" / "link").symlink_to(tmp_path / "closed")
+    (tmp_path / "models" / "link.txt").symlink_to(tmp_path / "closed" / "file.txt")
+    monkeypatch.chdir(tmp_path / "open")
+    return tmp_path
+
+
+def read(places: Path, path: str) -> Num:
+    bounds = Bounds(folders=(places / "open",), trusted=(places / "models",))
+    value: Num = Engine(toys.TOYS, bounds=bounds).run(workflow({"r": {"type": "read", "params": {"path": path}}}))["r"]
+    return value
+
+
+def test_files_in_open_folders_are_read(places: Path) -> None:
+    assert read(places, "file.txt") == Num(5.0)
+    assert read(places, str(places / "open" / "file.txt")) == Num(5.0)
+    assert read(places, str(places / "models" / "link.txt")) == Num(5.0)  # a trusted folder may link elsewhere
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../closed/file.txt", "./../closed/file.txt", "{}/closed/file.txt", "{}/open/../closed/file.txt", "link.txt",
+     "link/file.txt", "{}/open/link/file.txt", "~/file.txt", "~root/file.txt", "/etc/passwd", "/proc/self/environ",
+     "{}/closed/none.txt", "../closed/none.txt", "{}/open-not/file.txt"],
+)  # fmt: skip
+def test_all_others_are_refused_without_a_word_on_what_is_there(places: Path, path: str) -> None:
+    with pytest.raises(
+        WorkflowError, match=r"r\.params\.path: expected a path (without|in a folder that is open)"
+    ) as caught:
+        read(places, path.format(places))
+    assert "no such file" not in str(caught.value)
+
+
+def test_a_folder_is_looked_through(places: Path) -> None:
+    file = File(lambda text, folder: folder / text, ("*",))
+    bounds = Bounds(folders=(places / "open",))
+    with pytest.raises(PermissionError, match=r"found './link(\.txt)?'"):
+        bounds.resolve(file, ".", places / "open")
+    for link in ("link", "link.txt"):
+        (places / "open" / link).unlink()
+    assert bounds.resolve(file, ".", places / "open") == places / "open"
