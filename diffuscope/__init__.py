@@ -14,6 +14,7 @@ from engine import (
     Fault,
     File,
     Result,
+    Seen,
     StorageError,
     Workflow,
     WorkflowError,
@@ -24,11 +25,12 @@ from engine import (
     save_workflow,
     saved,
     value_type,
+    view,
     warn,
 )
 
 __all__ = [
-    "CallError", "Collected", "DiffuscopeError", "Engine", "Fault", "File", "Result", "StorageError", "Workflow",
-    "WorkflowError", "load_workflow", "node", "parse_workflow", "report", "save_workflow", "saved", "value_type",
-    "warn",
+    "CallError", "Collected", "DiffuscopeError", "Engine", "Fault", "File", "Result", "Seen", "StorageError",
+    "Workflow", "WorkflowError", "load_workflow", "node", "parse_workflow", "report", "save_workflow", "saved",
+    "value_type", "view", "warn",
 ]  # fmt: skip

@@ -99,9 +99,21 @@ def read_image(path: Path) -> Image:
         raise ValueError(f"{path.name}: the picture cannot be read: {error}") from None
 
 
+def to_png(image: Image) -> bytes:
+    """The picture as a PNG file that is quick to make, if not the smallest."""
+    file = io.BytesIO()
+    image.to_pillow().save(file, format="PNG", compress_level=1)
+    return file.getvalue()
+
+
 def enlarge(image: Image, factor: int) -> Image:
     """The picture with each pixel as a square of `factor` pixels a side."""
     return image if factor == 1 else Image(image.pixels.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def at_least(image: Image, side: int) -> Image:
+    """The picture, with each pixel as so large a square that its longer side has at least `side` pixels."""
+    return enlarge(image, -(-side // max(image.size)))
 
 
 def at_most(image: Image, side: int) -> Image:

@@ -80,6 +80,15 @@ def learning_curve(losses: Sequence[float], over: int = 50) -> Table:
     return Table("loss", axes, np.stack([raw, smooth]))
 
 
+def listed(table: Table) -> list[list[Any]]:
+    """A table in long form: for each number its coordinates, then the number; no nan."""
+    return [
+        [*(values[i] for (_, values), i in zip(table.axes, at, strict=True)), float(number)]
+        for at, number in np.ndenumerate(table.numbers)
+        if not np.isnan(number)
+    ]
+
+
 def to_csv(table: Table) -> str:
     """A table in long form, as CSV: a column for each axis, the quantity last, a line for each number; no nan.
 
@@ -88,11 +97,9 @@ def to_csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow([*(name for name, _ in table.axes), table.quantity])
-    for at, number in np.ndenumerate(table.numbers):
-        if not np.isnan(number):
-            found = [values[i] for (_, values), i in zip(table.axes, at, strict=True)]
-            plain = [one if is_number(one) or isinstance(one, str) else json.dumps(one) for one in found]
-            writer.writerow([*plain, float(number)])
+    for *found, number in listed(table):
+        plain = [one if is_number(one) or isinstance(one, str) else json.dumps(one) for one in found]
+        writer.writerow([*plain, number])
     return text.getvalue()
 
 
@@ -106,6 +113,13 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
 def rms(a: np.ndarray) -> float:
     """Root mean square: √(mean of a²)."""
     return float(np.sqrt(np.mean(np.square(a, dtype=np.float64))))
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    """How nearly each two of some vectors (n, D) point the same way, (n, n) in -1 … 1; nan for what is not finite."""
+    finite = np.where(np.isfinite(vectors), vectors, np.nan).astype(np.float64)
+    directions = finite / np.linalg.norm(finite, axis=1, keepdims=True).clip(min=1e-30)
+    return directions @ directions.T
 
 
 def divergence(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Table:

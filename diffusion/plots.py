@@ -153,8 +153,12 @@ def colour_bar(canvas: Canvas, left: float, top: float, bottom: float, span: Spa
 
 
 def bar_ticks(span: Span, height: int) -> Ticks:
-    """The ticks of a colour bar."""
-    return even_ticks(*span, max(height // 40, 3)) if span[0] < span[1] else [(span[0], caption(span[0]))]
+    """The ticks of a colour bar, two or more where it has two ends."""
+    if span[0] >= span[1]:
+        return [(span[0], caption(span[0]))]
+    count = max(height // 40, 3)
+    ticks = even_ticks(*span, count)
+    return ticks if len(ticks) > 1 else even_ticks(*span, 2 * count)
 
 
 # ── curves ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,8 @@ a linear function of that pixel's channels. The function is fitted, so it is the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from diffusion.heat import Heat
 from diffusion.image import Image
 from diffusion.latent import Latent
+from diffusion.maps import MISSING
 from diffusion.vae import VAE
 
 SAMPLES, SIDE = 24, 12
@@ -72,6 +74,44 @@ def quick_look(latent: Latent, preview: Preview) -> Image:
         raise ValueError(f"latent: expected {expected} channels, as the preview, found {channels}; of another model?")
     colours = latent.vp[0].permute(1, 2, 0) @ preview.weights + preview.bias  # (1, C, h, w) → (h, w, 3)
     return Image((colours.clamp(0, 1) * 255).round().to(torch.uint8).numpy())
+
+
+def false_colours(latent: Latent) -> Image:
+    """A latent as a picture of its own size where no map is known: its first three principal directions as colours.
+
+    Red, green and blue say how far a place lies along the direction in which the latent varies most, second most and
+    third most; grey is the mean, and three standard deviations of the first direction are the range.
+    """
+    places = latent.vp[0].permute(1, 2, 0).flatten(0, 1).double()  # (1, C, h, w) → (h·w, C)
+    centred = places - places.mean(dim=0)
+    variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))  # ascending
+    directions = directions.flip(1)[:, :3]
+    signs = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True)).sign()  # else it would be chance
+    along = torch.zeros(len(places), 3, dtype=places.dtype)
+    along[:, : directions.shape[1]] = centred @ (directions * signs)
+    colours = 0.5 + along / (6 * variances[-1].clamp(min=1e-12).sqrt())
+    levels = (colours.clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image(levels.reshape(*latent.samples.shape[2:], 3).numpy())
+
+
+def look(latent: Latent, preview: Preview | None = None) -> Image:
+    """A latent by a preview, or in false colours without one; grey where its numbers are not finite.
+
+    Raises:
+        ValueError: the preview is for latents of another number of channels.
+    """
+    clean = replace(latent, samples=latent.samples.nan_to_num(0, 0, 0))
+    image = false_colours(clean) if preview is None else quick_look(clean, preview)
+    pixels = image.pixels.copy()
+    pixels[~latent.samples[0].isfinite().all(dim=0).numpy()] = MISSING
+    return Image(pixels)
+
+
+def swatches(preview: Preview, amounts: Sequence[float]) -> Image:
+    """The colours that latents have in which one channel is an amount and all others are 0: a row a channel."""
+    amount = torch.tensor(amounts)[None, :, None]
+    colours = preview.bias + amount * preview.weights[:, None]  # (3) + (1, n, 1) · (C, 1, 3) → (C, n, 3)
+    return Image((colours.clamp(0, 1).nan_to_num(0) * 255).round().to(torch.uint8).numpy())
 
 
 def channels(latent: Latent) -> list[Heat]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -238,19 +238,44 @@ class NodeType:
 
 def declare(function: Callable[..., Any], version: int, effect: bool) -> NodeType:
     """Read a node from a function's signature and docstring; raise `DeclarationError` naming what is missing."""
-    name, module = function.__name__, vars(sys.modules[function.__module__])
+    name = function.__name__
     if name in RESERVED:
         raise DeclarationError(f"node {name}: the engine keeps this name for itself")
     if version < 1:
         raise DeclarationError(f"node {name}: version: expected 1 or more, found {version}")
-    text, arguments = read_docstring(inspect.getdoc(function) or "")
-    if not text:
-        raise DeclarationError(f"node {name}: expected a docstring, which is its help")
-
+    text, arguments = read_arguments(function, f"node {name}")
     params: dict[str, Param] = {}
     ports: dict[str, Port] = {}
+    for argument in arguments:
+        if is_json(argument.annotation):
+            params[argument.name] = read_param(argument)
+        else:
+            ports[argument.name] = read_port(argument, f"node {name}: parameter {argument.name}")
+
+    outputs = read_outputs(read_return(function, f"node {name}"), f"node {name}")
+    category = function.__module__.rpartition(".")[2]
+    return NodeType(name, version, function, params, ports, outputs, effect, text, category)
+
+
+class Argument(NamedTuple):
+    """One argument of a declared function."""
+
+    name: str
+    annotation: Any
+    required: bool
+    default: Any
+    help: str
+
+
+def read_arguments(function: Callable[..., Any], what: str) -> tuple[str, list[Argument]]:
+    """The help of a function and its arguments; `DeclarationError`, beginning with `what`, for what is missing."""
+    module = vars(sys.modules[function.__module__])
+    text, explained = read_docstring(inspect.getdoc(function) or "")
+    if not text:
+        raise DeclarationError(f"{what}: expected a docstring, which is its help")
+    found = []
     for parameter in inspect.signature(function).parameters.values():
-        where = f"node {name}: parameter {parameter.name}"
+        where = f"{what}: parameter {parameter.name}"
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise DeclarationError(f"{where}: expected a named parameter, found *{parameter.name}")
         if parameter.annotation is parameter.empty:
@@ -261,24 +286,29 @@ def declare(function: Callable[..., Any], version: int, effect: bool) -> NodeTyp
             raise DeclarationError(f"{where}: {error}") from None
         required = parameter.default is parameter.empty
         default = None if required else parameter.default
-        explain = arguments.get(parameter.name, "")
-        if is_json(annotation):
-            marks = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
-            file = next((mark for mark in marks if isinstance(mark, File)), None)
-            params[parameter.name] = Param(parameter.name, annotation, required, default, explain, file)
-        else:
-            ports[parameter.name] = read_port(annotation, parameter.name, required, explain, where)
+        found.append(Argument(parameter.name, annotation, required, default, explained.get(parameter.name, "")))
+    return text, found
 
+
+def read_return(function: Callable[..., Any], what: str) -> Any:
+    """The return annotation of a function; `DeclarationError` if there is none."""
     annotation = inspect.signature(function).return_annotation
     if annotation is inspect.Signature.empty:
-        raise DeclarationError(f"node {name}: expected a return annotation")
-    outputs = read_outputs(read_annotation(annotation, module), f"node {name}")
-    category = function.__module__.rpartition(".")[2]
-    return NodeType(name, version, function, params, ports, outputs, effect, text, category)
+        raise DeclarationError(f"{what}: expected a return annotation")
+    return read_annotation(annotation, vars(sys.modules[function.__module__]))
 
 
-def read_port(annotation: Any, name: str, required: bool, explain: str, where: str) -> Port:
-    """A port from its annotation: `T`, `T | None`, `list[T]` or `Collected[T]`."""
+def read_param(argument: Argument) -> Param:
+    """A param from an argument of JSON type."""
+    name, annotation, required, default, explain = argument
+    marks = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
+    file = next((mark for mark in marks if isinstance(mark, File)), None)
+    return Param(name, annotation, required, default, explain, file)
+
+
+def read_port(argument: Argument, where: str) -> Port:
+    """A port from an argument of another type: `T`, `T | None`, `list[T]` or `Collected[T]`."""
+    name, annotation, required, _, explain = argument
     inner, optional = without_none(annotation)
     if optional and required:
         raise DeclarationError(f"{where}: an optional port needs a default of None")

@@ -21,10 +21,10 @@ from engine.types import Encoded
 
 
 def statistics(tensor: Tensor) -> dict[str, Any]:
-    """Shape, range, mean and spread of a tensor, as JSON; null stands for what is no finite number."""
+    """Shape, dtype, range, mean and spread of a tensor, as JSON; null stands for what is no finite number."""
     found = {"min": tensor.min(), "max": tensor.max(), "mean": tensor.mean(), "std": tensor.std(correction=0)}
     rounded = {name: round(float(x), 5) if x.isfinite() else None for name, x in found.items()}
-    return {"shape": list(tensor.shape), **rounded}
+    return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch."), **rounded}
 
 
 def size(*tensors: Tensor | None) -> int:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         learned,
         lora,
         lora_files,
+        maps,
         masks,
         measures,
         nearest_picture,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     __all__ = [
         "algebra", "attention", "captioner", "checkpoint", "clip", "composite", "dataset", "export", "finetune",
         "guidance", "heat", "image", "inpaint", "interrogate", "inversion", "latent", "learned", "lora", "lora_files",
-        "masks", "measures", "nearest_picture", "noise", "plots", "prediction", "preview", "samplers",
+        "maps", "masks", "measures", "nearest_picture", "noise", "plots", "prediction", "preview", "samplers",
         "schedules", "sheets", "terms", "text", "tokens_picture", "training", "vae",
     ]  # fmt: skip
 else:
@@ -84,6 +85,7 @@ else:
     learned = Stage("diffusion.learned")
     lora = Stage("diffusion.lora")
     lora_files = Stage("diffusion.lora_files")
+    maps = Stage("diffusion.maps")
     masks = Stage("diffusion.masks")
     measures = Stage("diffusion.measures")
     nearest_picture = Stage("diffusion.nearest_picture")
