@@ -5,9 +5,9 @@ The value types they name are declared here too, and the views by which their va
 
 from nodes import values  # noqa: F401, I001 - the types come before the nodes that name them
 from nodes import choosing, interrogate, learning, masks, model, pictures, sampling, seeing, steps, tuning, words
-from nodes import training_views, views
+from nodes import views
 
 __all__ = [
-    "choosing", "interrogate", "learning", "masks", "model", "pictures", "sampling", "seeing", "steps",
-    "training_views", "tuning", "views", "words",
+    "choosing", "interrogate", "learning", "masks", "model", "pictures", "sampling", "seeing", "steps", "tuning",
+    "views", "words",
 ]  # fmt: skip

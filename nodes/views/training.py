@@ -12,7 +12,7 @@ from engine.view import table as as_table
 from nodes.stages import latent as latents
 from nodes.stages import measures
 from nodes.stages import preview as previews
-from nodes.views import (
+from nodes.views.parts import (
     Count,
     From,
     OneOrAll,
