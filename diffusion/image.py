@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,9 @@ from PIL import ImageFilter, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 16384 * 16384
 """Larger pictures are refused before they are unpacked."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "TGA", "ICO")
+"""What is read: kinds of files that hold pixels, and none that is a program, as EPS is."""
 
 Fit = Literal["stretch", "crop", "pad"]
 
@@ -87,7 +91,7 @@ def read_image(path: Path) -> Image:
         FileNotFoundError: there is no such file.
     """
     try:
-        with Pillow.open(io.BytesIO(path.read_bytes())) as picture:
+        with Pillow.open(io.BytesIO(path.read_bytes()), formats=readable()) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f"{path.name}: expected at most {MAX_PIXELS} pixels, found {picture.size}")
             return Image.from_pillow(ImageOps.exif_transpose(picture))
@@ -97,6 +101,13 @@ def read_image(path: Path) -> Image:
         if isinstance(error, FileNotFoundError):
             raise
         raise ValueError(f"{path.name}: the picture cannot be read: {error}") from None
+
+
+@cache
+def readable() -> list[str]:
+    """The formats that are read and that this Pillow was built with."""
+    Pillow.init()
+    return [format for format in FORMATS if format in Pillow.OPEN]
 
 
 def to_png(image: Image) -> bytes:

@@ -68,6 +68,8 @@ class Bounds:
             raise PermissionError(f"expected a path without ~ and .., found {shown(text)}")
         if written.is_absolute():
             self.expect_inside(written, text)
+        for place in (folder, Path()):  # a link among the folders on the way would lead the search out of them
+            self.expect_inside((place / written.parent).absolute(), text)
         found = file.resolve(text, folder)
         if not self.inside(found, self.trusted):
             self.expect_inside(found, text)
@@ -279,14 +281,15 @@ class Expander:
                 for swept in bundle.outputs.values():
                     self.targets |= {cell.call: None for cell in swept.cells.values() if isinstance(cell, Link)}
         elif spec.type == "axis":
-            scope.names[name] = self.axis(spec, scope)
+            scope.names[name] = self.axis(spec, scope, f"{where}.{name}")
         else:
             scope.names[name] = Bundle(self.node(spec, scope, prefix + name, f"{where}.{name}"))
 
-    def axis(self, spec: Node, scope: Scope) -> Bundle:
+    def axis(self, spec: Node, scope: Scope, where: str) -> Bundle:
         """An axis is a constant at each of its coordinates."""
         params = AxisParams.model_validate(spec.params)
         values = params.expand()
+        self.spend("values on axes", len(values), where)
         self.axes.setdefault(params.name, values)
         swept = Swept((params.name,), {(i,): Const(value) for i, value in enumerate(values)})
         return Bundle({"": swept.at(scope.fixed)})
@@ -358,7 +361,7 @@ class Expander:
     def spend(self, what: str, count: int, where: str) -> None:
         """Count towards a limit; raise `WorkflowError` beyond it."""
         self.spent[what] += count
-        limit = self.bounds.calls * (LINKS if what == "gathered values" else 1)
+        limit = self.bounds.calls * (1 if what in ("calls", "iterations") else LINKS)
         if self.spent[what] > limit:
             raise WorkflowError([Fault(where, f"expected at most {limit} {what}", "make a loop or an axis shorter")])
 
@@ -367,7 +370,7 @@ class Expander:
         self.spend("gathered values", len(swept.cells), where)
         inner = [i for i, axis in enumerate(swept.axes) if not plain or "." in axis]
         outer = [i for i, axis in enumerate(swept.axes) if i not in inner]
-        groups: dict[Coords, list[tuple[Coords, Any]]] = {}
+        groups: dict[Coords, list[tuple[Coords, Any]]] = {} if outer else {(): []}  # a loop that never turned
         for coords, cell in swept.cells.items():
             at = tuple(coords[i] for i in outer)
             groups.setdefault(at, []).append((tuple(coords[i] for i in inner), cell))
@@ -434,7 +437,7 @@ class Expander:
             self.axes[variable] = list(range(longest))
 
         def last(carried: str) -> Swept:
-            return self.merge(axes, [(coords, all[carried][-1]) for coords, all in slices])
+            return self.merge(axes, [(coords, all[carried][-1]) for coords, all in slices], where)
 
         def every(wanted: str) -> Swept:
             if wanted in spec.carry:
@@ -448,7 +451,7 @@ class Expander:
                     for coords, copies in bodies
                     for i, copy in enumerate(copies)
                 ]
-            return self.merge((*axes, variable), parts)
+            return self.merge((*axes, variable), parts, where)
 
         return Bundle({carried: last(carried) for carried in spec.carry}, every)
 
@@ -481,9 +484,12 @@ class Expander:
                 break
         return carried, copies
 
-    def merge(self, axes: tuple[str, ...], parts: Sequence[tuple[Coords, Swept]]) -> Swept:
+    def merge(self, axes: tuple[str, ...], parts: Sequence[tuple[Coords, Swept]], where: str) -> Swept:
         """One swept value from several, each at a coordinate of outer axes."""
         inner = tuple(dict.fromkeys(axis for _, part in parts for axis in part.axes))
+        for _, part in parts:
+            missing = prod(len(self.axes[axis]) for axis in inner if axis not in part.axes)
+            self.spend("values of loops", len(part.cells) * missing, where)
         cells: dict[Coords, Cell] = {}
         for coords, part in parts:
             for more, cell in self.broadcast(part, inner):

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from engine.errors import suggest
+from engine.errors import shown, suggest
 
 MODEL_PARTS = (
     "model_index.json", "scheduler/*.json", "tokenizer/*", "text_encoder/config.json", "unet/config.json",
@@ -26,8 +27,19 @@ CAPTIONER_PARTS = ("config.json", "preprocessor_config.json", "model*.safetensor
 """The files of a captioner's folder that decide what it says."""
 
 
+LONGEST_PATH, LONGEST_NAME = 1000, 255
+"""Bytes that may be written for a path, and that file systems allow for one name in it."""
+
+
 def expanded(text: str) -> Path:
-    """What is written as a path; `~` stands for the home folder, where there is one."""
+    """What is written as a path; `~` stands for the home folder, where there is one.
+
+    Raises:
+        FileNotFoundError: nothing can have this path.
+    """
+    data = os.fsencode(text)
+    if b"\0" in data or len(data) > LONGEST_PATH or any(len(name) > LONGEST_NAME for name in data.split(b"/")):
+        raise FileNotFoundError(f"expected a path, found none: {shown(text)}")
     try:
         return Path(text).expanduser()
     except RuntimeError:  # of a user who is not known here
@@ -65,12 +77,16 @@ def find(text: str, folder: Path, what: str, fits: Callable[[Path], bool]) -> Pa
     for candidate in (folder / path, path, *(place / path for place in shipped("workflows"))):
         if fits(candidate):
             return candidate.resolve()
-    near = {
-        p.name for place in (folder / path.parent, path.parent) if place.is_dir() for p in place.iterdir() if fits(p)
-    }
+    places = (place for place in (folder / path.parent, path.parent) if place.is_dir() and not through_link(place))
+    near = {p.name for place in places for p in place.iterdir() if fits(p)}
     hint = f"; {hint}" if (hint := suggest(path.name, near)) else ""
     where = "beside the workflow or in the working directory"
     raise FileNotFoundError(f'expected a {what}, found none at "{text}" ({where}){hint}')
+
+
+def through_link(path: Path) -> bool:
+    """Whether a path leads elsewhere: names that lie there are not suggested, as they may be nobody's business."""
+    return str(path.resolve()) != os.path.abspath(path)  # noqa: PTH100 - which follows no links
 
 
 def model_folders() -> list[Path]:
@@ -91,6 +107,34 @@ def known_models(mark: str = "model_index.json") -> dict[str, Path]:
 
 
 DEFAULT_MODEL = "emoji"
+
+
+class Model(NamedTuple):
+    """A model in the model folders, as it is listed."""
+
+    name: str
+    folder: Path
+    parts: tuple[str, ...]
+    """What is in it: `checkpoint`, and perhaps `clip` and `captioner`."""
+    bytes: int
+    """Of the files that decide what its checkpoint computes."""
+    default: bool
+    shipped: bool
+
+
+def list_models() -> list[Model]:
+    """Every model in the model folders, in the order in which they are looked for."""
+    return [
+        Model(
+            name,
+            folder,
+            ("checkpoint", *(part for part in ("clip", "captioner") if (folder / part / "config.json").is_file())),
+            sum(file.stat().st_size for part in MODEL_PARTS for file in folder.glob(part) if file.is_file()),
+            name == DEFAULT_MODEL,
+            folder.parent in shipped("models"),
+        )
+        for name, folder in known_models().items()
+    ]
 
 
 def find_model(text: str, folder: Path) -> Path:

@@ -20,6 +20,8 @@ ClipSkip = Annotated[int, Field(ge=0, le=23)]
 Way = Annotated[float, Field(ge=-1, le=2, json_schema_extra={"step": 0.05})]
 """From one (0) to the other (1), or somewhat beyond."""
 Factor = Annotated[float, Field(ge=-10, le=10, json_schema_extra={"step": 0.1})]
+LONGEST = 1_000_000
+"""Characters of a text that is made of others."""
 
 
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -35,6 +37,8 @@ def fill_text(text: str, word: str) -> str:
     """
     if "{}" not in text:
         raise ValueError(f'text: expected {{}} where the word is to stand, found "{text}"')
+    if (length := len(text) + text.count("{}") * len(word)) > LONGEST:
+        raise ValueError(f"text: expected at most {LONGEST} characters, found {length}")
     return text.replace("{}", word)
 
 

@@ -36,11 +36,12 @@ def test_as_much_as_is_allowed_and_no_more() -> None:
 
 
 def test_a_product_of_axes_is_counted_before_it_is_made() -> None:
+    many = Bounds(calls=100_000)
     axes = {name: axis(name, 100_000) for name in ("a", "b", "c", "d")}
     nodes = {**axes, "m": {"type": "step", "in": {"num": "s", "index": "a", "gain": "b"}}, "s": START}
-    assert refused(nodes) == "nodes.m: expected at most 16 calls; make a loop or an axis shorter"
+    assert refused(nodes, many) == "nodes.m: expected at most 100000 calls; make a loop or an axis shorter"
     plain = {**axes, "q": {"type": "divide", "in": {"a": "a", "b": "b"}}}
-    assert refused(plain) == "nodes.q: expected at most 16 calls; make a loop or an axis shorter"
+    assert refused(plain, many) == "nodes.q: expected at most 100000 calls; make a loop or an axis shorter"
 
 
 def test_loops_of_plain_nodes_are_counted_too() -> None:
@@ -66,7 +67,30 @@ def test_lists_within_loops_are_counted() -> None:
         },
     }  # fmt: skip
     found = refused(nodes, Bounds(calls=1000))
-    assert found.startswith("nodes.again.body.all.in.nums: expected at most 50000 gathered values")
+    assert found == "nodes.l: expected at most 50000 values of loops; make a loop or an axis shorter"
+
+
+def test_axes_within_loops_are_counted() -> None:
+    body = {"a": axis("a", 100), "d": {"type": "double", "in": {"x": "x"}}}
+    turns = {"type": "repeat", "for": {"i": [0, 16]}, "carry": {"x": "q"}, "body": body, "next": {"x": "d"}}
+    found = refused({"q": {"type": "double", "params": {"x": 0}}, "l": turns}, Bounds(calls=17))
+    assert found == "nodes.l.body.a: expected at most 850 values on axes; make a loop or an axis shorter"
+
+
+def test_every_turn_of_a_swept_loop_is_counted_before_it_is_made() -> None:
+    inner = {"type": "step", "in": {"num": "x", "index": "i", "gain": "a"}}
+    turns = {"type": "repeat", "for": {"i": [0, 10]}, "carry": {"x": "s"}, "body": {"add": inner}, "next": {"x": "add"}}
+    nodes = {"a": axis("a", 10), "s": START, "l": turns, "c": {"type": "sheet", "in": {"nums": "l.x.all"}}}
+    assert expand(workflow(nodes), toys.TOYS, bounds=Bounds(calls=150))
+    found = refused(nodes | {f"c{i}": nodes["c"] for i in range(99)}, Bounds(calls=200))
+    assert found == "nodes.l: expected at most 10000 values of loops; make a loop or an axis shorter"
+
+
+def test_a_list_of_a_loop_that_never_turns_is_empty() -> None:
+    body = {"add": {"type": "step", "in": {"num": "x"}}}
+    turns = {"type": "repeat", "for": {"i": [3, 3]}, "carry": {"x": "s"}, "body": body, "next": {"x": "add"}}
+    nodes = {"s": START, "l": turns, "c": {"type": "sheet", "in": {"nums": "l.add.all"}}}
+    assert Engine(toys.TOYS).run(workflow(nodes))["c"] == {"axes": [["l.i", []]], "values": []}
 
 
 def test_a_text_that_a_loop_doubles() -> None:
@@ -126,6 +150,12 @@ def test_all_others_are_refused_without_a_word_on_what_is_there(places: Path, pa
     ) as caught:
         read(places, path.format(places))
     assert "no such file" not in str(caught.value)
+
+
+def test_what_a_linked_folder_holds_is_not_told(places: Path) -> None:
+    for path in ("link/file.txt", "link/nobody.txt", "link/deeper/file.txt"):
+        with pytest.raises(WorkflowError, match="expected a path in a folder that is open to workflows"):
+            read(places, path)
 
 
 def test_a_folder_is_looked_through(places: Path) -> None:
