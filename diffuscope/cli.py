@@ -15,7 +15,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from diffuscope import serving
 from diffuscope.engine import Engine
+from diffuscope.folders import default_cache
 from diffusion.runtime import DTYPES
 from engine import (
     REGISTRY,
@@ -38,13 +40,6 @@ from engine.schema import workflow_schema
 from engine.workflow import Input, with_param
 
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def default_cache() -> Path:
-    """Where values are kept unless told otherwise: DIFFUSCOPE_CACHE, else the user's cache folder."""
-    given = os.environ.get("DIFFUSCOPE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(given or Path(base) / "diffuscope").expanduser()
 
 
 def find_workflow(text: str) -> Path:
@@ -156,6 +151,10 @@ def options(*groups: list[Any]) -> Any:
 @click.version_option(package_name="diffuscope")
 def cli() -> None:
     """Diffuscope opens the black box of latent diffusion: workflows of nodes, one denoise step a node."""
+
+
+cli.add_command(serving.serve)
+cli.add_command(serving.child)
 
 
 # ── run ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -368,12 +367,12 @@ def schema() -> int:
 @cli.command()
 def models() -> int:
     """List the checkpoints in the model folders (the shipped one, and those in DIFFUSCOPE_MODELS)."""
-    from nodes.paths import DEFAULT_MODEL, MODEL_PARTS, known_models
+    from nodes.paths import list_models
 
     table = Table("name", "MB", "folder", box=None, pad_edge=False, header_style="dim")
-    for name, folder in known_models().items():
-        size = sum(f.stat().st_size for part in MODEL_PARTS for f in folder.glob(part)) / 1e6
-        table.add_row(name + (" (default)" if name == DEFAULT_MODEL else ""), f"{size:.1f}", plain(folder))
+    for model in list_models():
+        name = model.name + (" (default)" if model.default else "")
+        table.add_row(name, f"{model.bytes / 1e6:.1f}", plain(model.folder))
     out.print(table)
     return 0
 

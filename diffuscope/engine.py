@@ -55,6 +55,10 @@ class Engine(engine.Engine):
             bounds=bounds,
         )
 
+    def warm(self) -> None:
+        """Choose the device now, which imports torch, and not when the first call has to be computed."""
+        self._runtime()
+
     @contextmanager
     def _on_device(self) -> Iterator[None]:
         """Around all computing: a device asked for by number is looked for now, any other when a call needs a model."""

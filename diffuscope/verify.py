@@ -1,42 +1,16 @@
-"""A saved picture carries its workflow: read it, run it again, compare."""
+"""A saved picture carries its workflow: run it again, compare."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from engine import Fault, StorageError, Workflow, WorkflowError, parse_workflow
+from engine import Fault, Workflow, WorkflowError, parse_workflow
 from engine.run import run
-from nodes.pictures import MARK
+from nodes.recipe import read_recipe
 
 if TYPE_CHECKING:
     from diffuscope.engine import Engine
-
-
-def read_recipe(picture: Path) -> dict[str, Any]:
-    """What a picture that Diffuscope saved knows about its making: workflow, sweeps, keys.
-
-    Raises:
-        StorageError: the file cannot be read, or is no picture.
-        WorkflowError: the picture carries no workflow.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(picture) as opened:
-            opened.load()
-            text = opened.info.get(MARK)
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise StorageError(f"{picture}: expected a PNG that Diffuscope saved: {error}") from None
-    try:
-        recipe = json.loads(text) if text else None
-    except ValueError:
-        recipe = None
-    if not isinstance(recipe, dict) or not all(isinstance(recipe.get(part), dict) for part in ("workflow", "keys")):
-        hint = "was it edited, or sent through a service that strips it?"
-        raise WorkflowError([Fault("(picture)", "carries no workflow", hint)], picture.name)
-    return recipe
 
 
 def open_workflow(picture: Path) -> Workflow:

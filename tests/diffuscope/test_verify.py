@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
 from diffuscope import Engine, StorageError, WorkflowError
-from diffuscope.verify import open_workflow, read_recipe, verify_picture
+from diffuscope.verify import open_workflow, verify_picture
+from nodes.recipe import read_recipe
 
 Command = Callable[..., Any]
 

@@ -1,0 +1,1 @@
+"""The web face: the HTTP server (`web.server`)."""

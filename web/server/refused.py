@@ -1,0 +1,67 @@
+"""How a child process says no to what it was asked; the server answers with this status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine import Fault
+
+
+LONGEST_LINE = 1000
+"""Characters of a text that is sent; of a longer one the beginning, since it is what somebody put into a request."""
+
+FAULTS_SHOWN = 100
+"""Of more faults the rest are counted."""
+
+
+class Refused(Exception):
+    """What was asked for is wrong, is not there, or is too much.
+
+    Args:
+        status: the HTTP status, 400 and above.
+        message: what was expected and what was found.
+        where: what it is about, or empty.
+        hint: what to do about it, or empty.
+        faults: all that is wrong, where it is more than this.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, where: str = "", hint: str = "", faults: Sequence[Fault] = ()
+    ) -> None:
+        self.status, self.message, self.where, self.hint, self.faults = status, message, where, hint, tuple(faults)
+        super().__init__(message)
+
+    @classmethod
+    def of_faults(cls, faults: Sequence[Fault], source: str) -> Refused:
+        """Several faults in one (422): the message is the first and counts the others."""
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        return cls(422, f"{faults[0]}{more}", where=source, faults=faults)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it travels to the server, every text on one line."""
+        return {
+            "status": self.status,
+            "message": line(self.message),
+            "where": line(self.where),
+            "hint": line(self.hint),
+            "faults": faults_json(self.faults),
+        }
+
+
+def faults_json(faults: Sequence[Fault]) -> list[dict[str, str]]:
+    """The first of many faults as JSON, and how many more there are."""
+    shown = [fault_json(fault) for fault in faults[:FAULTS_SHOWN]]
+    more = len(faults) - len(shown)
+    return [*shown, fault_json(Fault("workflow", f"{more:,} faults more"))] if more else shown
+
+
+def fault_json(fault: Fault) -> dict[str, str]:
+    """A fault as JSON, every text on one line."""
+    return {"where": line(fault.where), "message": line(fault.message), "hint": line(fault.hint)}
+
+
+def line(text: str) -> str:
+    """Text as one line that can be sent, whatever was put into it."""
+    text = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+    return " ".join(text.split()).encode(errors="backslashreplace").decode()
