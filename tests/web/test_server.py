@@ -58,6 +58,8 @@ async def send(session: aiohttp.ClientSession, order: dict[str, Any], **options:
 async def events_of(session: aiohttp.ClientSession, id: str, after: int = 0) -> list[dict[str, Any]]:
     """What is told of a job by server-sent events, to its end."""
     async with session.get(f"/api/jobs/{id}/events", params={"after": str(after)}) as response:
+        if response.status == 204:  # it has ended, and there is nothing left to tell
+            return []
         assert response.content_type == "text/event-stream"
         lines = (await response.text()).splitlines()
     return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
@@ -347,7 +349,7 @@ def test_a_killed_worker_is_replaced_and_the_job_goes_on(server: Running) -> Non
         os.kill(server.children()["worker"], signal.SIGKILL)
         job = await until_ended(session, id)
         assert (job["state"], job["starts"], len(job["pictures"])) == ("done", 2, 1)
-        assert 70 <= job["ran"] <= 72 and job["to_run"] <= 55  # what ran, and the model's handle, were made twice
+        assert 62 <= job["ran"] <= 72 and job["to_run"] <= 55  # what ran, and the model's handle, were made twice
 
     play(server, test)
 

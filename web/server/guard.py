@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from web.server.api import API, BODY_LIMIT, SERVER, Refusal, Routes, problems
+from web.server.api import API, BODIES, BODY_LIMIT, SERVER, Refusal, Routes, problems
 
 COOKIE = "diffuscope_token"
 """What a browser keeps the token in."""
@@ -125,7 +126,7 @@ def application(routes: Routes, access: Access, server: object) -> web.Applicati
         server: what handlers are given first.
     """
     app = web.Application(middlewares=[problems, guard(access)], client_max_size=BODY_LIMIT)
-    app[SERVER] = server
+    app[SERVER], app[BODIES] = server, Counter()
     app.on_response_prepare.append(_finish)
     routes.install(app)
     return app
@@ -133,6 +134,7 @@ def application(routes: Routes, access: Access, server: object) -> web.Applicati
 
 def guard(access: Access) -> Middleware:
     """A middleware that lets pass what `access` allows, and refuses the rest with one line that says why."""
+
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         host = _check_host(request, access)

@@ -359,11 +359,11 @@ class Jobs:
             id, title = new_id(), str(order.workflow.get("title") or order.name or order.template or "untitled")
             place = self._end_of_queue(front)
             db.execute(
-                "INSERT INTO job (id, state, place, title, name, template, job_order, calls, created, idempotency, digest) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO job (id, state, place, title, name, template, job_order, calls, created, idempotency, "
+                "digest) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (id, "queued", place, title[:200], order.name, order.template, text, calls, time.time(), idempotency,
                  digest),
-            )
+            )  # fmt: skip
             self._tell_state(id, "queued")
             self._forget_oldest()
         found = self.get(id)

@@ -7,7 +7,6 @@ from typing import Any
 
 from engine import Fault
 
-
 LONGEST_LINE = 1000
 """Characters of a text that is sent; of a longer one the beginning, since it is what somebody put into a request."""
 

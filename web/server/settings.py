@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MEBI = 1 << 20
+JSON_BYTES = 4 * MEBI
+"""The most that a request's JSON may have."""
+UPLOAD_BYTES = 32 * MEBI
+"""The most that an uploaded file may have."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,6 @@ class Limits:
         queue: jobs that wait.
         calls: calls of one job.
         pixels: width × height of any picture that a workflow names a size for.
-        json_bytes: of a request's body.
-        upload_bytes: of an uploaded file.
         upload_pixels: of an uploaded picture.
         upload_side: its width and its height.
         uploads_bytes: of all uploads together.
@@ -32,8 +34,6 @@ class Limits:
     queue: int = 1000
     calls: int = 20_000
     pixels: int = 2048 * 2048
-    json_bytes: int = 4 * MEBI
-    upload_bytes: int = 32 * MEBI
     upload_pixels: int = 32_000_000
     upload_side: int = 16_384
     uploads_bytes: int = 2048 * MEBI

@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from web.server.api import Call, Reply, Routes
-from web.server.routes.jobs import BYTES, OF_CALL, Ordered
+from web.server.routes.jobs import OF_CALL, Ordered
 from web.server.server import Server
+from web.server.settings import JSON_BYTES
 
 routes = Routes()
 
@@ -71,7 +72,7 @@ async def list_models(server: Server, call: Call[None, None]) -> Reply:
     return Reply(Models(**found))
 
 
-@routes.add("POST", "/api/check", body=Ordered, gives={200: Checked}, refuses=[404, 422], limit=BYTES)
+@routes.add("POST", "/api/check", body=Ordered, gives={200: Checked}, refuses=[404, 422], limit=JSON_BYTES)
 async def check(server: Server, call: Call[None, Ordered]) -> Reply:
     """Every fault of a workflow, without running it; the answer is 200 whether there are any or not."""
     found, _ = await server.ask("check", job=call.body.order(server).to_json())
@@ -79,7 +80,7 @@ async def check(server: Server, call: Call[None, Ordered]) -> Reply:
 
 
 @routes.add(
-    "POST", "/api/plan", body=Ordered, gives={200: Planned}, refuses=[404, 422], links={200: OF_CALL}, limit=BYTES
+    "POST", "/api/plan", body=Ordered, gives={200: Planned}, refuses=[404, 422], links={200: OF_CALL}, limit=JSON_BYTES
 )
 async def plan(server: Server, call: Call[None, Ordered]) -> Reply:
     """What would run, what is cached, what is not needed; with the keys by which the values can be seen."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from web.server.api import Call, Link, Raw, Refusal, Reply, Routes
 from web.server.routes.jobs import JobId
 from web.server.server import Server
-from web.server.settings import Limits
+from web.server.settings import UPLOAD_BYTES
 
 routes = Routes()
 
@@ -114,7 +114,7 @@ OF_IMAGE = {"read": Link("read_image", FIRST), "workflow": Link("read_recipe", F
 @routes.add(
     "POST", "/api/uploads", body=Raw(*dict.fromkeys(TYPES.values()), description="the picture's bytes"),
     gives={201: Upload, 200: Upload}, refuses=[415, 422], links={201: OF_UPLOAD, 200: OF_UPLOAD},
-    limit=Limits().upload_bytes,
+    limit=UPLOAD_BYTES,
 )  # fmt: skip
 async def upload(server: Server, call: Call[None, bytes]) -> Reply:
     """Send a picture (or a mask) for workflows to read. It is kept by its content: the same again is the same (200)."""
@@ -218,7 +218,7 @@ async def list_images(server: Server, call: Call[ImagesQuery, None]) -> Reply:
 )  # fmt: skip
 async def read_image(server: Server, call: Call[SideQuery, None]) -> web.StreamResponse:
     """A file that a job wrote; a picture also smaller."""
-    return await picture(server, inside(server.settings.out, f"{call.path['job']}/{call.path['name']}"), call.query.side)
+    return await picture(server, written_file(server, call.path), call.query.side)
 
 
 @routes.add(
@@ -230,9 +230,14 @@ async def read_image(server: Server, call: Call[SideQuery, None]) -> web.StreamR
 )
 async def read_recipe(server: Server, call: Call[None, None]) -> Reply:
     """The workflow inside a picture that a job wrote: `/api/images/…` with another beginning."""
-    path = inside(server.settings.out, f"{call.path['job']}/{call.path['name']}")
+    path = written_file(server, call.path)
     found, _ = await server.ask("recipe", path=str(path))
     return Reply(Recipe(**found))
+
+
+def written_file(server: Server, path: dict[str, Any]) -> Path:
+    """A file in a job's folder."""
+    return inside(server.settings.out, f"{path['job']}/{path['name']}")
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -19,11 +19,9 @@ from web.server.api import Call, Link, Raw, Refusal, Reply, Routes
 from web.server.jobs import ENDED, Differs, Forbidden, Full, Job, Order, State
 from web.server.routes.saved import EXAMPLE, WorkflowName, read_saved, read_template
 from web.server.server import Server
-from web.server.settings import Limits
+from web.server.settings import JSON_BYTES
 
 routes = Routes()
-
-BYTES = Limits().json_bytes
 
 HEARTBEAT = 15.0
 """Seconds between signs of life on a stream: proxies keep it open by them, and whoever has left is noticed."""
@@ -256,7 +254,7 @@ OF_CALL = {
 
 @routes.add(
     "POST", "/api/jobs", body=NewJob, headers=PostHeaders, gives={201: JobState, 200: JobState},
-    refuses=[404, 409, 422, 429], links={200: OF_JOB, 201: OF_JOB}, limit=BYTES,
+    refuses=[404, 409, 422, 429], links={200: OF_JOB, 201: OF_JOB}, limit=JSON_BYTES,
 )  # fmt: skip
 async def send_job(server: Server, call: Call[None, NewJob]) -> Reply:
     """Send a job. It is checked first; what is accepted (201) is on the disk and will be run.
@@ -297,9 +295,10 @@ async def list_jobs(server: Server, call: Call[JobQuery, None]) -> Reply:
     """List jobs, newest first, a page at a time."""
     query = call.query
     states = query.state.split(",") if query.state else []
-    jobs, total = await server.dispatcher.change(server.jobs.find, states, query.text, query.after or "", query.limit)
-    following = jobs[-1].id if len(jobs) == query.limit else None
-    return Reply(JobPage(jobs=[shown(job) for job in jobs], total=total, next=following))
+    after, limit = query.after or "", query.limit
+    jobs, total = await server.dispatcher.change(server.jobs.find, states, query.text, after, limit + 1)
+    following = jobs[limit - 1].id if len(jobs) > limit else None
+    return Reply(JobPage(jobs=[shown(job) for job in jobs[:limit]], total=total, next=following))
 
 
 @routes.add("GET", "/api/queue", gives={200: Queue})
@@ -330,9 +329,9 @@ async def list_calls(server: Server, call: Call[CallQuery, None]) -> Reply:
     """What is known of each call that has finished or failed: label, node, key, seconds, bytes."""
     await expect_job(server, call.path["id"])
     query = call.query
-    found = await server.dispatcher.change(server.jobs.calls, call.path["id"], query.after, query.limit)
-    following = found[-1]["number"] if len(found) == query.limit else None
-    return Reply(Calls(calls=[CallState(**one) for one in found], next=following))
+    found = await server.dispatcher.change(server.jobs.calls, call.path["id"], query.after, query.limit + 1)
+    following = found[query.limit - 1]["number"] if len(found) > query.limit else None
+    return Reply(Calls(calls=[CallState(**one) for one in found[: query.limit]], next=following))
 
 
 async def expect_job(server: Server, id: str) -> Job:
@@ -367,7 +366,7 @@ async def want(server: Server, id: str, wanted: Literal["paused", "cancelled"]) 
     try:
         job = await server.dispatcher.change(server.jobs.want, id, wanted)
     except Forbidden:
-        raise await conflict(server, id, f"one that is not {wanted} and has not ended") from None
+        raise await conflict(server, id, f"one that can still be {wanted}") from None
     if job is not None and job.state == "running":
         server.dispatcher.stop(id, insist=wanted == "cancelled")
     return Reply(shown(job))
@@ -450,15 +449,21 @@ async def following(server: Server, after: int | None, job: str | None) -> Async
 
 @routes.add(
     "GET", "/api/jobs/{id}/events", path={"id": JobId}, query=Following, headers=EventHeaders,
-    gives={200: Raw("text/event-stream", description="events of the job, numbered by `id`")},
+    gives={200: Raw("text/event-stream", description="events of the job, numbered by `id`"), 204: None},
     refuses=[404, 429],
 )  # fmt: skip
 async def follow_job(server: Server, call: Call[Following, None]) -> web.StreamResponse:
-    """Follow one job by server-sent events, from its beginning or from a number on; it ends when the job has ended."""
+    """Follow one job by server-sent events, from its beginning or from a number on; it ends when the job has ended.
+
+    Where it has ended and nothing is left to tell, the answer is empty (204), which ends a browser's `EventSource` too.
+    """
     id = call.path["id"]
     await expect_job(server, id)
-    after = call.headers.last_event_id if call.query.after is None else call.query.after
-    async with following(server, after or 0, id) as events:
+    after = (call.headers.last_event_id if call.query.after is None else call.query.after) or 0
+    after = after if after <= server.hub.last else 0  # a number of another log
+    if await is_over(server, id, after):
+        return web.Response(status=204)
+    async with following(server, after, id) as events:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(call.request)
 
@@ -474,8 +479,7 @@ async def follow_job(server: Server, call: Call[Following, None]) -> web.StreamR
                 await asyncio.sleep(HEARTBEAT)
                 await response.write(b":\n\n")
 
-        if not await is_over(server, id, after or 0):
-            await first_of(send(), beat())
+        await first_of(send(), beat())
     return response
 
 

@@ -18,6 +18,7 @@ from engine import parse_workflow, save_workflow
 from nodes.paths import shipped
 from web.server.api import Call, Link, Refusal, Reply, Routes
 from web.server.server import Server
+from web.server.settings import JSON_BYTES
 
 routes = Routes()
 
@@ -186,7 +187,7 @@ async def read_workflow(server: Server, call: Call[None, None]) -> Reply:
 
 @routes.add(
     "PUT", "/api/workflows/{name}", path={"name": WorkflowName}, body=WorkflowFile, headers=SaveHeaders,
-    gives={200: Saved, 201: Saved}, refuses=[409, 412, 422], links={200: BY_NAME, 201: BY_NAME}, limit=4 << 20,
+    gives={200: Saved, 201: Saved}, refuses=[409, 412, 422], links={200: BY_NAME, 201: BY_NAME}, limit=JSON_BYTES,
 )  # fmt: skip
 async def save(server: Server, call: Call[None, WorkflowFile]) -> Reply:
     """Save a workflow. One that is there already is replaced only if `If-Match` names the version that was read.
