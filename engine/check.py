@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,12 @@ JSON_KINDS = frozenset({"int", "float", "str", "bool", "list", "json"})
 WIDENS = {"float": {"int", "float"}, "json": JSON_KINDS}
 """Which kinds a param of a kind reads, where that is more than its own."""
 BUILT_IN = ("repeat", "axis")
+MOST = 500
+"""Faults after which nobody reads on."""
+
+
+class Enough(Exception):
+    """There are more faults than are listed."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +81,14 @@ class Checker:
 
     def __init__(self, registry: Mapping[str, NodeType]) -> None:
         self.registry = registry
-        self.faults: list[Fault] = []
+        self.faults: dict[tuple[str, str], Fault] = {}
         self.axes: dict[str, tuple[int, str]] = {}
 
     def fault(self, where: str, message: str, hint: str = "") -> None:
         """Note a fault, once, however many nodes meet it."""
-        if not any(known.where == where and known.message == message for known in self.faults):
-            self.faults.append(Fault(where, message, hint))
+        self.faults.setdefault((where, message), Fault(where, message, hint))
+        if len(self.faults) > MOST:
+            raise Enough
 
     # inputs
 
@@ -337,8 +345,9 @@ def check(
     inputs: Mapping[str, Any] | None = None,
     sweeps: Mapping[str, Sequence[Any]] | None = None,
 ) -> list[Fault]:
-    """All faults of a workflow with these inputs and sweeps; nothing is run and no file is opened."""
+    """All faults of a workflow with these inputs and sweeps, of very many the first; no file is opened, nothing run."""
     checker = Checker(registry)
-    outer = checker.inputs(workflow, inputs or {}, sweeps or {})
-    checker.level(workflow.nodes, Scope(parent=outer), "nodes")
-    return checker.faults
+    with suppress(Enough):
+        outer = checker.inputs(workflow, inputs or {}, sweeps or {})
+        checker.level(workflow.nodes, Scope(parent=outer), "nodes")
+    return list(checker.faults.values())

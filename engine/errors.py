@@ -80,9 +80,15 @@ def shown(value: Any) -> str:
     return text if len(text) < 60 else text[:57] + "…"
 
 
+MANY = 1000
+"""Names among which no near one is looked for."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """`did you mean "x"?` for the closest known name, or the known names if there are few, else empty."""
     names = sorted(known)
+    if len(names) > MANY or len(name) > 200:  # comparing takes long, and nobody finds a name among as many anyway
+        return ""
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f'did you mean "{close[0]}"?'

@@ -37,7 +37,7 @@ LINKS = 50
 """How many values may be gathered into lists, for each call that is allowed."""
 
 DATA_LIMIT = 16_000_000
-"""So do more bytes of plain data in one value, such as a text that a loop doubles."""
+"""So do more bytes of plain data in one value, such as a text that a loop doubles; and sixteen times as many in all."""
 
 
 @dataclass(frozen=True)
@@ -361,7 +361,8 @@ class Expander:
     def spend(self, what: str, count: int, where: str) -> None:
         """Count towards a limit; raise `WorkflowError` beyond it."""
         self.spent[what] += count
-        limit = self.bounds.calls * (1 if what in ("calls", "iterations") else LINKS)
+        few, data = self.bounds.calls, 16 * DATA_LIMIT
+        limit = {"calls": few, "iterations": few, "bytes of data": data}.get(what, LINKS * few)
         if self.spent[what] > limit:
             raise WorkflowError([Fault(where, f"expected at most {limit} {what}", "make a loop or an axis shorter")])
 
@@ -395,12 +396,14 @@ class Expander:
         """Run a plain node now; what it returns is copied, so that nobody can change it."""
         try:
             results = type.named(type.function(**params))
-            if JSON_CODEC.nbytes(results) > DATA_LIMIT:
+            size = JSON_CODEC.nbytes(results)
+            if size > DATA_LIMIT:
                 raise ValueError(f"expected at most {DATA_LIMIT} bytes of data, found more")
             results = copy.deepcopy(results)
         except Exception as error:
             self.fault(where, describe(error))
             return dict.fromkeys(type.outputs, BROKEN)
+        self.spend("bytes of data", size, where)
         return {name: Const(result) for name, result in results.items()}
 
     def fault(self, where: str, message: str) -> None:

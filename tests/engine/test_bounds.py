@@ -110,6 +110,19 @@ def test_a_text_that_a_loop_doubles() -> None:
         expand(workflow(nodes), registry)
 
 
+def test_texts_along_an_axis_are_counted_together() -> None:
+    registry = Registry()
+
+    @node(registry=registry)
+    def long(seed: int) -> str:
+        """Ten million letters."""
+        return str(seed % 10) * 10_000_000
+
+    nodes = {"a": axis("a", 9000), "t": {"type": "long", "in": {"seed": "a"}}}
+    with pytest.raises(WorkflowError, match=r"nodes\.t.*: expected at most 256000000 bytes of data; make a loop"):
+        expand(workflow(nodes), registry)
+
+
 # ── which files ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -453,3 +453,12 @@ def test_bounds_must_be_known_before_the_run(faults: Faults) -> None:
     assert [str(fault) for fault in caught.value.faults] == [
         "nodes.l.for.i: expected bounds known before the run, found 0, None"
     ]
+
+
+def test_of_very_many_faults_the_first_are_listed(faults: Faults) -> None:
+    nodes = {f"n{i}": one("mkae", {"x": f"nobody{i}"}) for i in range(20_000)}
+    found = faults(workflow(nodes))
+    assert 500 <= len(found) <= 501 and found[0] == 'nodes.n0.type: unknown node "mkae"; did you mean "make"?'
+    assert faults(workflow({f"n{i}": one("make", {"value": "nobody"}) for i in range(2000)}))[0] == (
+        'nodes.n0.in.value: unknown name "nobody"'
+    )

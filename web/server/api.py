@@ -42,11 +42,14 @@ BODY_LIMIT = 1 << 20
 BODY_SECONDS = 60
 """How long a body may take to arrive."""
 
-BODIES_LIMIT = 512 << 20
+BODIES_LIMIT = 256 << 20
 """Bytes of memory for all bodies together that are at hand at once, so that many requests cannot fill it."""
 
-JSON_WEIGHT = 64
-"""Bytes of memory for one of JSON, at worst: `[],` becomes a list, more than once."""
+LARGE = 1 << 16
+"""Bytes of JSON that are not read at once."""
+
+JSON_WEIGHT = 32
+"""Bytes of memory for one of JSON, at worst: `[],` becomes a list, twice over while it is checked."""
 
 BODIES: web.AppKey[Counter[int]] = web.AppKey("BODIES", Counter)
 """Where an application keeps how much memory each request has for its body, by the request's id."""
@@ -270,7 +273,9 @@ class Route:
             body = await read_bytes(request, self.limit)
         elif self.body is not None:
             _expect_type(request, ("application/json",))
-            body = read_model(self.body, await read_bytes(request, self.limit, JSON_WEIGHT))
+            kind, data = self.body, await read_bytes(request, self.limit, JSON_WEIGHT)
+            large = len(data) > LARGE  # this takes seconds, in which others are answered
+            body = await asyncio.to_thread(read_model, kind, data) if large else read_model(kind, data)
         return Call(request, path, query, body, headers)
 
     @staticmethod
@@ -491,11 +496,13 @@ async def read_bytes(request: web.Request, limit: int, weight: int = 1) -> bytes
                     message = f"expected at most {BODIES_LIMIT:,} bytes for all bodies at hand, found more"
                     hint = "try again when others are answered"
                     raise Refusal(413, message, where="body", hint=hint, headers={"Retry-After": "1"})
+        return bytes(data)
     except TimeoutError:
         raise Refusal(408, f"expected within {BODY_SECONDS} seconds, found its end missing", where="body") from None
     except web.RequestPayloadError as error:
         raise Refusal(400, f"expected a complete body, found {shown(str(error))}", where="body") from None
-    return bytes(data)
+    finally:
+        data.clear()  # a traceback would keep it
 
 
 def read_model(model: type[M], data: bytes) -> M:
@@ -614,9 +621,12 @@ async def problems(
             return web.Response(status=400)  # the client went away: nobody reads this
         logger.exception("%s %s failed", request.method, line(request.path))
         refusal = Refusal(500, "the server failed; its log says why")
-    if request.writer.output_size > 0:  # an answer has begun: another cannot follow it
-        raise ConnectionResetError(refusal.line) from None
-    return refusal.answer(request)
+    try:
+        if request.writer.output_size > 0:  # an answer has begun: another cannot follow it
+            raise ConnectionResetError(refusal.line) from None
+        return refusal.answer(request)
+    finally:
+        del refusal  # its traceback holds this frame, and all that was made of the request: a circle
 
 
 def _refusal_of(request: web.Request, error: web.HTTPException) -> Refusal:

@@ -8,7 +8,7 @@ from typing import Any
 from engine import Fault
 
 LONGEST_LINE = 1000
-"""Characters of a text that is sent; of a longer one the beginning, since it is what somebody put into a request."""
+"""Characters of a text that is sent; a longer one, made of what somebody put into a request, is cut in the middle."""
 
 FAULTS_SHOWN = 100
 """Of more faults the rest are counted."""
@@ -62,5 +62,6 @@ def fault_json(fault: Fault) -> dict[str, str]:
 
 def line(text: str) -> str:
     """Text as one line that can be sent, whatever was put into it."""
-    text = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+    if len(text) > LONGEST_LINE:
+        text = f"{text[: LONGEST_LINE // 2]} … {text[-LONGEST_LINE // 2 :]}"
     return " ".join(text.split()).encode(errors="backslashreplace").decode()

@@ -40,7 +40,7 @@ class Limits:
     followers: int = 256
     tries: int = 3
     history: int = 1000
-    check_seconds: float = 30.0
+    check_seconds: float = 60.0
     view_seconds: float = 60.0
 
 

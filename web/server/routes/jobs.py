@@ -46,9 +46,13 @@ class Ordered(BaseModel):
     workflow: dict[str, JsonValue] | None = Field(None, description="a workflow as JSON")
     name: WorkflowName | None = Field(None, description="of a saved workflow, instead")
     template: WorkflowName | None = Field(None, description="of a shipped workflow, instead")
-    inputs: dict[str, Scalar] = Field(default_factory=dict, description="values that are not to have their defaults")
+    inputs: dict[str, Scalar] = Field(
+        default_factory=dict, max_length=1000, description="values that are not to have their defaults"
+    )
     sweeps: dict[str, Annotated[list[Swept], Field(max_length=10_000)] | Annotated[str, Field(max_length=10_000)]] = (
-        Field(default_factory=dict, description="input → its values, or a text such as `0.6:0.99:0.01`")
+        Field(
+            default_factory=dict, max_length=1000, description="input → its values, or a text such as `0.6:0.99:0.01`"
+        )
     )
     only: Annotated[str, Field(pattern=rf"^{WORD}$")] | None = Field(
         None, description="a top-level node, if not all is wanted"
