@@ -123,7 +123,7 @@ def test_a_waiting_job_is_paused_resumed_and_cancelled(jobs: Jobs) -> None:
     assert jobs.take() is None
     jobs.queue_again(a, ["paused"])
     jobs.want(a, "cancelled")
-    assert [event for event in told(jobs) if event["event"] == "done"][0]["status"] == "cancelled"
+    assert next(event for event in told(jobs) if event["event"] == "done")["status"] == "cancelled"
     for wanted in ("paused", "cancelled"):
         with pytest.raises(Forbidden):
             jobs.want(a, wanted)  # type: ignore[arg-type]

@@ -78,7 +78,9 @@ class Dispatcher:
                     return
                 self.running[child] = job
                 out = str(self.settings.out / job.id)
-                if not child.send({"do": "run", "job": job.id, "order": job.order.to_json(), "out": out}):
+                if not child.send(
+                    {"do": "run", "job": job.id, "start": job.starts, "order": job.order.to_json(), "out": out}
+                ):
                     self.running[child] = None
                     await self.change(self.jobs.give_back, job.id, False, self.settings.limits.tries)
 
@@ -86,7 +88,7 @@ class Dispatcher:
         """Tell the worker of a job to stop at its next call; `insist` ends one that goes on."""
         for child, job in self.running.items():
             if job is not None and job.id == id:
-                child.send({"do": "stop", "job": id})
+                child.send({"do": "stop", "job": id, "start": job.starts})
                 if insist:
                     self.soon(self._insist(child, id, child.starts))
 
@@ -149,7 +151,7 @@ class Dispatcher:
         self.closing = True
         for child, job in self.running.items():
             if job is not None:
-                child.send({"do": "stop", "job": job.id})
+                child.send({"do": "stop", "job": job.id, "start": job.starts})
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
                 while any(self.running.values()):

@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import sqlite3
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -64,6 +65,9 @@ class Server:
             jobs = Jobs(settings.data / "jobs.sqlite", settings.limits.queue, settings.limits.history)
         except OSError as error:
             raise StorageError(f"{error.filename}: cannot be used: {error.strerror or error}") from None
+        except sqlite3.Error as error:
+            hint = "set it aside, or choose another folder with --data"
+            raise StorageError(f"{settings.data / 'jobs.sqlite'}: cannot be used: {error}; {hint}") from None
         for job in jobs.running():
             jobs.give_back(job.id, False, settings.limits.tries)
         jobs.take_told()

@@ -87,7 +87,8 @@ class Worker:
         self.wire, self.engine, self.settings = wire, engine, settings
         self.sender = Sender(wire)
         self.orders: SimpleQueue[Message | None] = SimpleQueue()
-        self.stopped: set[str] = set()
+        self.stopped: tuple[str, int] | None = None
+        """The job and the start of it that are to stop."""
 
     def serve(self, about: Message, warm: Callable[[], Any]) -> None:
         """Do as told until told to end.
@@ -111,7 +112,7 @@ class Worker:
                 case "run":
                     self.orders.put(message)
                 case "stop":
-                    self.stopped.add(message["job"])
+                    self.stopped = message["job"], message["start"]
                 case "end":
                     self.orders.put(None)
         os._exit(1)  # the server is gone
@@ -121,7 +122,7 @@ class Worker:
         job, began = message["job"], time.perf_counter()
         ended: Message = {"status": "failed", "files": [], "errors": []}
         try:
-            result = self.compute(job, message["order"], Path(message["out"]))
+            result = self.compute((job, message["start"]), message["order"], Path(message["out"]))
             outcome = result.outcome
             ended["status"] = outcome.status
             ended["files"] = [str(file.relative_to(message["out"])) for file in outcome.files]
@@ -133,19 +134,18 @@ class Worker:
         except Exception as error:
             log.exception("job %s", job)
             ended["errors"] = [describe(error)]
-        self.stopped.discard(job)
         self.sender.flush()
         self.wire.send({"tell": "ended", "job": job, "seconds": time.perf_counter() - began, **ended})
 
-    def compute(self, job: str, order: Message, out: Path) -> Result:
+    def compute(self, start: tuple[str, int], order: Message, out: Path) -> Result:
         """Run a job's workflow; what an earlier start of the same job wrote is written again."""
         self.engine.bounds = open_to_workflows(self.settings)
         workflow, inputs, sweeps = prepare(order, self.settings.workflows)
         graph = self.engine.graph(workflow, inputs, sweeps)
         shutil.rmtree(out, ignore_errors=True)
-        listener = Listener(job, graph, self.engine.cache, self.sender)
+        listener = Listener(start[0], graph, self.engine.cache, self.sender)
         return self.engine.run_graph(
-            workflow, graph, inputs, sweeps, order.get("only"), listener, out, lambda: job in self.stopped
+            workflow, graph, inputs, sweeps, order.get("only"), listener, out, lambda: self.stopped == start
         )
 
 
