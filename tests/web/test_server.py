@@ -381,13 +381,13 @@ def test_a_worker_that_dies_again_and_again_fails_its_job_only(tmp_path: Path) -
         }
         order = {"workflow": {"diffuscope": 1, "title": "long", "nodes": nodes}}
         id, after = await send(session, order), await send(session, {"workflow": PLAIN})
-        for turn in range(1, 4):
+        for turn in range(1, 6):
             while (await ask(session, "GET", f"/api/jobs/{id}"))["starts"] < turn:
                 await asyncio.sleep(0.05)
             await asyncio.sleep(1.5)
             os.kill(server.children()["worker"], signal.SIGKILL)
         job = await until_ended(session, id)
-        assert job["state"] == "failed" and job["errors"][0].startswith("the worker died 3 times"), job
+        assert job["state"] == "failed" and job["errors"][0].startswith("the worker died 5 times"), job
         assert "SIGKILL" in job["errors"][0] and "vectors" in job["errors"][0]
         assert (await until_ended(session, after))["state"] == "done"
 

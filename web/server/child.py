@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,9 +17,7 @@ from web.server.wire import Message, pack, receive
 log = logging.getLogger("diffuscope.server")
 
 PATIENCE = 30.0
-"""Seconds between starts, at most, for a child that dies at once."""
-SETTLED = 5.0
-"""A child that lived as long is started again without waiting."""
+"""Seconds between starts, at most, for a child that dies before it is ready; one that was is started again at once."""
 
 
 class Child:
@@ -71,19 +68,17 @@ class Child:
     async def _keep_running(self) -> None:
         delay = 0.0
         while not self._closing:
-            began = time.monotonic()
             try:
                 reason = await self._live()
             except OSError as error:  # no process, no socket: the machine is full
                 reason = f"cannot be started: {error}"
-            self.ready, self._writer = False, None
+            settled, self.ready, self._writer = self.ready, False, None
             if self._closing:
                 reason = "told to end"
             else:
                 log.warning("%s ended: %s", self.name, reason)
             await self.on_death(self, reason)
-            lived = time.monotonic() - began
-            delay = 0.0 if lived > SETTLED else min(PATIENCE, 2 * delay + 0.1)
+            delay = 0.0 if settled else min(PATIENCE, 2 * delay + 0.1)
             if not self._closing:
                 await asyncio.sleep(delay)
 

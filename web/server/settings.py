@@ -38,7 +38,7 @@ class Limits:
     upload_side: int = 16_384
     uploads_bytes: int = 2048 * MEBI
     followers: int = 256
-    tries: int = 3
+    tries: int = 5
     history: int = 1000
     check_seconds: float = 60.0
     view_seconds: float = 60.0
