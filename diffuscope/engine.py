@@ -56,7 +56,9 @@ class Engine(engine.Engine):
         )
 
     def warm(self) -> None:
-        """Choose the device now, which imports torch, and not when the first call has to be computed."""
+        """Choose the device and import torch and transformers now, and not when the first call has to be computed."""
+        from transformers import CLIPTextModel, CLIPTokenizerFast  # noqa: F401 - transformers imports when asked for
+
         self._runtime()
 
     @contextmanager
