@@ -174,6 +174,7 @@ def killed(folder: Path, target: Literal["worker", "server"], jobs: int, kills: 
         ids = asyncio.run(send_all(server, orders))
         count = 0
         while count < kills and asyncio.run(left(server, ids)):
+            asyncio.run(until_ready(server))  # one that is killed before would only be started again, ever later
             time.sleep(moments.uniform(0.05, 2.5))
             if target == "worker":
                 worker = server.children().get("worker")
@@ -195,6 +196,13 @@ async def send_all(server: Running, orders: Sequence[dict[str, Any]]) -> list[st
     """The ids of jobs that were accepted."""
     async with client(server) as session:
         return [(await ask(session, "POST", "/api/jobs", 201, json=order))["id"] for order in orders]
+
+
+async def until_ready(server: Running) -> None:
+    """Wait for a worker that takes jobs."""
+    async with client(server) as session:
+        while (await ask(session, "GET", "/api/health"))["status"] != "ok":
+            await asyncio.sleep(0.05)
 
 
 async def left(server: Running, ids: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from web.server.wire import Message, pack, receive
 
 log = logging.getLogger("diffuscope.server")
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds between starts, at most, for a child that dies before it is ready; one that was is started again at once."""
 
 
