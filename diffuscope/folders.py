@@ -18,3 +18,8 @@ def default_data() -> Path:
     given = os.environ.get("DIFFUSCOPE_DATA")
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(given or Path(base) / "diffuscope").expanduser()
+
+
+def absolute(path: Path) -> Path:
+    """A path that means the same in every process."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links are kept as they are

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from diffuscope.folders import default_cache, default_data
+from diffuscope.folders import absolute, default_cache, default_data
 from diffusion.runtime import DTYPES
 from engine import Fault, WorkflowError
 
@@ -47,7 +47,6 @@ def serve(
 ) -> int:  # fmt: skip
     """Serve the API (and the editor) over HTTP until SIGTERM or Ctrl-C."""
     from web.server import app, guard
-    from web.server.children import absolute
     from web.server.settings import Limits, Settings
 
     logging.basicConfig(format="%(asctime)s server: %(message)s", level=logging.INFO)

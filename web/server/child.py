@@ -28,7 +28,6 @@ class Child:
         process: the one that runs now, if one does.
         ready: whether it has said so.
         starts: how many there have been.
-        about: what it said when it was ready.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Child:
         self.name, self.command, self.on_message, self.on_death = name, tuple(command), on_message, on_death
         self.keep_open = tuple(keep_open)
         self.process: asyncio.subprocess.Process | None = None
-        self.ready, self.starts, self.about = False, 0, dict[str, Any]()
+        self.ready, self.starts = False, 0
         self._writer: asyncio.StreamWriter | None = None
         self._closing = False
         self._task: asyncio.Task[None] | None = None
@@ -97,7 +96,7 @@ class Child:
             while True:
                 message, blob = await receive(reader)
                 if message.get("tell") == "ready":
-                    self.ready, self.about = True, message
+                    self.ready = True
                 await self.on_message(self, message, blob)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -8,7 +8,6 @@ import os
 import resource
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -43,7 +42,7 @@ def run_child(settings_text: str, role: str, device: str, descriptor: int, make_
         from web.server.worker import Worker
 
         engine = make_engine(settings, device)
-        Worker(wire, engine, settings).serve({"device": device}, lambda: importlib.import_module("nodes.codecs"))
+        Worker(wire, engine, settings).serve(lambda: importlib.import_module("nodes.codecs"))
         return
     from web.server.clerk import serve
 
@@ -67,8 +66,3 @@ def read_settings(text: str) -> Settings:
     adapter: TypeAdapter[Any] = TypeAdapter(Settings)
     settings: Settings = adapter.validate_json(text)
     return settings
-
-
-def absolute(path: Path) -> Path:
-    """A path that means the same in every process."""
-    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links are kept as they are

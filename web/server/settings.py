@@ -51,7 +51,7 @@ class Settings:
     Attributes:
         data: holds `jobs.sqlite`, `workflows/` (saved), `inputs/` (uploads, and whatever else workflows may read).
         out: where pictures go, a folder a job.
-        cache: folder of values; None keeps none on disk, and then nothing can be looked into.
+        cache: folder of values; what is kept there can be looked into.
         child: the command that starts a child process; its role and a descriptor are added.
         host: address to listen at; any but a loopback one needs a token.
         port: 0 takes a free one.

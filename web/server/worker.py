@@ -90,16 +90,15 @@ class Worker:
         self.stopped: tuple[str, int] | None = None
         """The job and the start of it that are to stop."""
 
-    def serve(self, about: Message, warm: Callable[[], Any]) -> None:
+    def serve(self, warm: Callable[[], Any]) -> None:
         """Do as told until told to end.
 
         Args:
-            about: sent with "ready".
             warm: imports what jobs will need; done before the first is taken.
         """
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
         warm()
-        self.wire.send({"tell": "ready", "pid": os.getpid(), **about})
+        self.wire.send({"tell": "ready", "pid": os.getpid()})
         while (order := self.orders.get()) is not None:
             self.run(order)
         self.engine.close()
