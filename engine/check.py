@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from engine.axis import AxisParams, axis_complaint, kind_of
 from engine.errors import Fault, shown, suggest
-from engine.names import in_order, split
+from engine.names import in_order, split, stand_ins
 from engine.node import NodeType, Param, Port, expect_json
 from engine.workflow import INPUT_TYPES, Input, Node, Repeat, Workflow
 
@@ -43,6 +43,8 @@ class Wire:
     """The literal values it may have, where they are known."""
     origin: str = ""
     """Where these values are written."""
+    lost: str = ""
+    """The bypassed node that would give it, and has nothing of its kind to pass on."""
 
 
 @dataclass
@@ -83,12 +85,19 @@ class Checker:
         self.registry = registry
         self.faults: dict[tuple[str, str], Fault] = {}
         self.axes: dict[str, tuple[int, str]] = {}
+        self.idle = False
+        """Whether what is looked at is bypassed, or in the body of a bypassed repeat."""
 
     def fault(self, where: str, message: str, hint: str = "") -> None:
         """Note a fault, once, however many nodes meet it."""
         self.faults.setdefault((where, message), Fault(where, message, hint))
         if len(self.faults) > MOST:
             raise Enough
+
+    def fault_if_run(self, where: str, message: str, hint: str = "") -> None:
+        """Note a fault that does no harm in a node that is not run; names must be right there, too."""
+        if not self.idle:
+            self.fault(where, message, hint)
 
     # inputs
 
@@ -130,6 +139,8 @@ class Checker:
 
     def axis(self, where: str, name: str, count: int) -> None:
         """Nodes of the same axis name run together, so they must have equally many values."""
+        if self.idle:
+            return
         before, first = self.axes.setdefault(name, (count, where))
         if before != count:
             self.fault(where, f'axis "{name}": expected {before} values as at {first}, found {count}')
@@ -147,8 +158,10 @@ class Checker:
             self.fault(f"{where}.{cycle[0]}", f"cycle: {' → '.join(cycle)}", "a loop is written with type repeat")
             order = list(nodes)
         for name in order:
-            spec, at = nodes[name], f"{where}.{name}"
+            spec, at, around = nodes[name], f"{where}.{name}", self.idle
+            self.idle = around or spec.bypass
             outputs = self.repeat(spec, scope, at) if isinstance(spec, Repeat) else self.node(spec, scope, at)
+            self.idle = around
             if outputs is not None:
                 scope.broken.discard(name)
                 scope.names[name] = outputs
@@ -163,28 +176,27 @@ class Checker:
         type = self.registry[spec.type]
         known = (*type.ports, *type.params)
         looped = False
+        wires: dict[str, Wire | None] = {}
         for name, value in spec.params.items():
             at = f"{where}.params.{name}"
             if name in type.ports:
                 port = type.ports[name]
                 message = f"expected a link to a {port.kind}, found a literal"
-                self.fault(at, message, f'write it under "in": {name}')
+                self.fault_if_run(at, message, f'write it under "in": {name}')
             elif name not in type.params:
-                self.fault(at, f'unknown param of "{type.name}"', suggest(name, known))
+                self.fault_if_run(at, f'unknown param of "{type.name}"', suggest(name, known))
             else:
                 if name in spec.in_:
-                    self.fault(at, 'given both here and under "in"', "delete one of them")
+                    self.fault_if_run(at, 'given both here and under "in"', "delete one of them")
                 self.literal(type.params[name], value, at)
         for name, reference in spec.in_.items():
             at = f"{where}.in.{name}"
+            wires[name] = wire = self.reference(reference, scope, at)
             if name not in known:
-                self.fault(at, f'unknown port or param of "{type.name}"', suggest(name, known))
-                self.reference(reference, scope, at)
+                self.fault_if_run(at, f'unknown port or param of "{type.name}"', suggest(name, known))
+            elif wire is None:
                 continue
-            wire = self.reference(reference, scope, at)
-            if wire is None:
-                continue
-            if name in type.ports:
+            elif name in type.ports:
                 self.port(type.ports[name], wire, reference, scope, at)
                 looped |= wire.looped and not (type.ports[name].many or type.ports[name].collected)
             else:
@@ -195,15 +207,29 @@ class Checker:
             if required and name not in spec.in_ and name not in spec.params:
                 place = "in" if name in type.ports else "params"
                 what = type.ports[name].kind if name in type.ports else type.params[name].kind
-                self.fault(f"{where}.{place}.{name}", f"missing: expected {what}, found nothing")
+                self.fault_if_run(f"{where}.{place}.{name}", f"missing: expected {what}, found nothing")
+        if spec.bypass:
+            return self.passed(type, wires, where)
         return {name: Wire(output.kind, looped) for name, output in type.outputs.items()}
+
+    def passed(self, type: NodeType, wires: Mapping[str, Wire | None], where: str) -> dict[str, Wire] | None:
+        """What stands for the outputs of a bypassed node, or None where a link to pass on is a fault itself."""
+        found: dict[str, Wire] = {}
+        for output, name in stand_ins(type, wires).items():
+            if name is None:
+                found[output] = Wire(type.outputs[output].kind, lost=where.rpartition(".")[2])
+            elif (wire := wires[name]) is None:
+                return None
+            else:
+                found[output] = replace(wire, every=False)
+        return found
 
     def literal(self, param: Param, value: Any, where: str) -> None:
         """Check a value against a param's annotation."""
         try:
             param.coerce(value)
         except ValueError as error:
-            self.fault(where, str(error))
+            self.fault_if_run(where, str(error))
 
     def port(self, port: Port, wire: Wire, reference: str, scope: Scope, where: str) -> None:
         """Check that a link carries what the port reads."""
@@ -215,15 +241,15 @@ class Checker:
                 if other.kind == port.kind and not other.inside
             ]
             hint = f'did you mean "{fits[0]}"?' if len(fits) == 1 else suggest(reference, fits)
-            self.fault(where, f'expected {port.kind}, got {wire.kind} (from "{reference}")', hint)
+            self.fault_if_run(where, f'expected {port.kind}, got {wire.kind} (from "{reference}")', hint)
         elif port.many and not wire.looped:
             hint = f'link to every iteration of a loop: "{split(reference)[0]}.….all"'
-            self.fault(where, f'expected a list of {port.kind}, got one (from "{reference}")', hint)
+            self.fault_if_run(where, f'expected a list of {port.kind}, got one (from "{reference}")', hint)
 
     def param(self, param: Param, wire: Wire, reference: str, where: str) -> None:
         """Check that a link to a param carries fitting JSON, and that its values, where known, are in range."""
         if not accepts(param.kind, wire.kind):
-            self.fault(where, f'expected {param.kind}, got {wire.kind} (from "{reference}")')
+            self.fault_if_run(where, f'expected {param.kind}, got {wire.kind} (from "{reference}")')
             return
         for value in wire.values or ():
             if value is None:
@@ -231,7 +257,7 @@ class Checker:
             try:
                 param.coerce(value)
             except ValueError as error:
-                self.fault(wire.origin, str(error), f"it is read at {where}")
+                self.fault_if_run(wire.origin, str(error), f"it is read at {where}")
                 break
 
     def reference(self, reference: str, scope: Scope, where: str) -> Wire | None:
@@ -247,7 +273,8 @@ class Checker:
             if output == "" and len(plain) == 1:
                 wire = outputs[plain[0]]
             else:
-                found = f'"{name}" has no output "{output}"' if output else f'"{name}" has several outputs'
+                some = "several outputs" if plain else "no outputs"
+                found = f'"{name}" has no output "{output}"' if output else f'"{name}" has {some}'
                 known = [f"{name}.{o}" if o else name for o in (outputs if every else plain)]
                 self.fault(where, found, suggest(reference, known))
                 return None
@@ -257,23 +284,29 @@ class Checker:
             if not wire.every:
                 self.fault(where, f'"{reference}": only a repeat has ".all"')
                 return None
-            return Wire(wire.kind, looped=True)
+            wire = Wire(wire.kind, looped=True, lost=wire.lost)
         if wire.inside:
             self.fault(
                 where, f'"{reference}" is inside a loop', f'say "{reference}.all" for its value at every iteration'
             )
             return None
+        if wire.lost and not self.idle:
+            message = f'"{wire.lost}" is bypassed, and has no {wire.kind} among its inputs to pass on'
+            self.fault(where, message, "link one to it, or take the bypass away")
+            return replace(wire, lost="")
         return wire
 
     def axis_node(self, spec: Node, where: str) -> dict[str, Wire] | None:
         """Check an axis."""
+        if spec.bypass:
+            self.fault(f"{where}.bypass", "an axis cannot be bypassed", "link what reads it to a value, or delete it")
         for name in spec.in_:
-            self.fault(f"{where}.in.{name}", "an axis takes only literals", 'write it under "params"')
+            self.fault_if_run(f"{where}.in.{name}", "an axis takes only literals", 'write it under "params"')
         try:
             params = AxisParams.model_validate(spec.params)
         except ValidationError as error:
             for place, message in axis_complaint(error):
-                self.fault(f"{where}.params" + (f".{place}" if place else ""), message)
+                self.fault_if_run(f"{where}.params" + (f".{place}" if place else ""), message)
             return None
         values = params.expand()
         self.axis(where, params.name, len(values))
@@ -285,7 +318,7 @@ class Checker:
             if isinstance(bound, str):
                 wire = self.reference(bound, scope, f"{where}.for.{spec.variable}")
                 if wire is not None and wire.kind not in ("int", "json"):
-                    self.fault(f"{where}.for.{spec.variable}", f'expected int, got {wire.kind} (from "{bound}")')
+                    self.fault_if_run(f"{where}.for.{spec.variable}", f'expected int, got {wire.kind} (from "{bound}")')
         for name in (spec.variable, *spec.carry):
             if scope.has(name):
                 place = "for" if name == spec.variable else "carry"
@@ -293,6 +326,9 @@ class Checker:
         if spec.variable in spec.carry:
             self.fault(f"{where}.carry.{spec.variable}", "has the name of the loop variable", "rename one of them")
 
+        if not spec.carry:
+            message = "expected at least one carried value, found none"
+            self.fault_if_run(f"{where}.carry", message, "name a value that each turn hands to the next")
         inner = Scope(parent=scope)
         inner.names[spec.variable] = {"": Wire("int")}
         outputs: dict[str, Wire] = {}
@@ -301,28 +337,27 @@ class Checker:
             if wire is None:
                 inner.broken.add(name)
             else:
-                outputs[name] = Wire(wire.kind, wire.looped, every=True)
+                outputs[name] = Wire(wire.kind, wire.looped, every=True, lost=wire.lost)
                 inner.names[name] = {"": Wire(wire.kind, wire.looped)}
         self.level(spec.body, inner, f"{where}.body")
         for name in spec.carry.keys() - spec.next.keys():
-            self.fault(f"{where}.next.{name}", "missing: each carried value needs its next", f'add "{name}"')
+            self.fault_if_run(f"{where}.next.{name}", "missing: each carried value needs its next", f'add "{name}"')
         for name, reference in spec.next.items():
             at = f"{where}.next.{name}"
-            if name not in spec.carry:
-                self.fault(at, "is not carried", suggest(name, spec.carry))
-                continue
             wire = self.reference(reference, inner, at)
-            if wire is not None and name in outputs and wire.kind != outputs[name].kind:
+            if name not in spec.carry:
+                self.fault_if_run(at, "is not carried", suggest(name, spec.carry))
+            elif wire is not None and name in outputs and wire.kind != outputs[name].kind:
                 widened = {wire.kind, outputs[name].kind} == {"int", "float"}
                 if not widened:
-                    self.fault(at, f'expected {outputs[name].kind}, got {wire.kind} (from "{reference}")')
+                    self.fault_if_run(at, f'expected {outputs[name].kind}, got {wire.kind} (from "{reference}")')
         if len(outputs) < len(spec.carry):
             return None
         for name in spec.body:
             for output, wire in inner.names.get(name, {}).items():
                 if not wire.inside:
                     outputs[f"{name}.{output}" if output else name] = Wire(
-                        wire.kind, wire.looped, every=True, inside=True
+                        wire.kind, wire.looped, every=True, inside=True, lost=wire.lost
                     )
         return outputs
 
@@ -349,5 +384,7 @@ def check(
     checker = Checker(registry)
     with suppress(Enough):
         outer = checker.inputs(workflow, inputs or {}, sweeps or {})
+        if not workflow.nodes:
+            checker.fault("nodes", "expected at least one node, found none")
         checker.level(workflow.nodes, Scope(parent=outer), "nodes")
     return list(checker.faults.values())

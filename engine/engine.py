@@ -67,6 +67,8 @@ class Result:
             return self.graph.expansion.every[name](output)
         if every:
             raise KeyError(f'"{reference}": only a repeat has ".all"')
+        if not outputs:
+            raise KeyError(f'"{name}" is bypassed, and has nothing to pass on')
         if output not in outputs:
             raise KeyError(f'"{name}" has no output "{output}"; {suggest(output, outputs)}')
         return outputs[output]

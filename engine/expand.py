@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from engine.axis import AxisParams
 from engine.check import coerce_input
 from engine.errors import Fault, WorkflowError, describe, shown
-from engine.names import in_order, references, split
+from engine.names import in_order, references, split, stand_ins
 from engine.node import NodeType
 from engine.types import JSON_CODEC, File
 from engine.workflow import Node, Repeat, Workflow
@@ -105,7 +105,8 @@ class Const(NamedTuple):
 
 
 BROKEN = Const(None)
-"""Stands for what cannot be known because of a fault; told apart by identity, and never a fault again."""
+"""Stands for what cannot be known because of a fault, and is never a fault again; and for what a bypassed node has
+nothing to pass on for, which nothing that is run reads. Told apart by identity."""
 
 Cell = Link | Const
 Coords = tuple[int, ...]
@@ -128,6 +129,8 @@ class Call:
     label: str
     params: dict[str, Any]
     links: dict[str, Link | Gathered]
+    at: Mapping[str, int] = field(default_factory=dict)
+    """Where it lies: axis → index, those fixed around it first."""
     key: str = ""
 
 
@@ -200,7 +203,7 @@ class Expansion:
 
     Attributes:
         calls: each after those it links to.
-        outputs: for each top-level node and output its swept value.
+        outputs: for each top-level node and output its swept value; of a bypassed node what it passes on.
         every: for each top-level repeat, carried name or node of its body → its values in all iterations.
         axes: name → values of every axis.
         targets: indexes of the calls that are asked for: of nodes that act, and of nodes that no other refers to.
@@ -276,14 +279,26 @@ class Expander:
     def sibling(self, name: str, spec: Node | Repeat, scope: Scope, prefix: str, where: str) -> None:
         """Expand one node and add its name to the scope."""
         if isinstance(spec, Repeat):
-            scope.names[name] = bundle = self.repeat(name, spec, scope, prefix + name, f"{where}.{name}")
-            if id(spec) not in self.read:
-                for swept in bundle.outputs.values():
-                    self.targets |= {cell.call: None for cell in swept.cells.values() if isinstance(cell, Link)}
+            bundle = self.repeat(name, spec, scope, prefix + name, f"{where}.{name}")
         elif spec.type == "axis":
-            scope.names[name] = self.axis(spec, scope, f"{where}.{name}")
+            bundle = self.axis(spec, scope, f"{where}.{name}")
+        elif spec.bypass:
+            bundle = self.passed(spec, scope)
         else:
-            scope.names[name] = Bundle(self.node(spec, scope, prefix + name, f"{where}.{name}"))
+            bundle = Bundle(self.node(spec, scope, prefix + name, f"{where}.{name}"))
+        scope.names[name] = bundle
+        type = self.registry.get(spec.type)
+        if id(spec) not in self.read and not (type and type.effect):  # what acts is asked for only where it is run
+            for swept in bundle.outputs.values():
+                self.targets |= {cell.call: None for cell in swept.cells.values() if isinstance(cell, Link)}
+
+    def passed(self, spec: Node, scope: Scope) -> Bundle:
+        """A bypassed node: no call, and its outputs are what the links that stand for them lead to."""
+        stands = stand_ins(self.registry[spec.type], spec.in_)
+        return Bundle({
+            output: Swept((), {(): BROKEN}) if name is None else scope.resolve(spec.in_[name])
+            for output, name in stands.items()
+        })  # fmt: skip
 
     def axis(self, spec: Node, scope: Scope, where: str) -> Bundle:
         """An axis is a constant at each of its coordinates."""
@@ -319,6 +334,7 @@ class Expander:
         axes, rows = self.joined(sources, where)
         outputs: dict[str, Swept] = {output: Swept(axes, {}) for output in type.outputs}
         for coords, cells in rows:
+            own = dict(zip(axes, coords, strict=True))
             known = len(self.faults)
             params = dict(recipe.base)
             links: dict[str, Link | Gathered] = {}
@@ -328,7 +344,7 @@ class Expander:
                         try:
                             params[name] = type.params[name].coerce(cell.value)
                         except ValueError as error:
-                            self.fault(f"{where}.in.{name}", f"{error}{self.at(axes, coords)}")
+                            self.fault(f"{where}.in.{name}", f"{error}{self.place(own)}")
                     elif name in type.params and type.params[name].file is not None:
                         self.fault(f"{where}.in.{name}", "expected a path known before the run, found a computed one")
                     else:
@@ -340,13 +356,14 @@ class Expander:
                     output.cells[coords] = BROKEN
                 continue
             if type.plain and not links:
-                results = self.evaluate(type, params, f"{where}{self.at(axes, coords)}")
+                results = self.evaluate(type, params, f"{where}{self.place(own)}")
                 for name, result in results.items():
                     outputs[name].cells[coords] = result
                 continue
             index = len(self.calls)
-            self.calls.append(Call(type, label + self.at(axes, coords, scope.fixed), params, links))
-            if type.effect or id(spec) not in self.read:
+            at = scope.fixed | own
+            self.calls.append(Call(type, label + self.place(at), params, links, at))
+            if type.effect:
                 self.targets[index] = None
             for name, output in outputs.items():
                 output.cells[coords] = Link(index, name)
@@ -410,19 +427,17 @@ class Expander:
         """Note a fault, once."""
         self.faults[Fault(where, message)] = None
 
-    def at(self, axes: Sequence[str], coords: Coords, fixed: Mapping[str, int] | None = None) -> str:
+    def place(self, at: Mapping[str, int]) -> str:
         """` @ strength=0.75, seed=3`, or nothing where there are no axes."""
-        if not axes and not fixed:
-            return ""
-        pairs = [*(fixed or {}).items(), *zip(axes, coords, strict=True)]
-        return " @ " + ", ".join(f"{axis}={short(self.axes[axis][i])}" for axis, i in pairs)
+        return " @ " + ", ".join(f"{axis}={short(self.axes[axis][i])}" for axis, i in at.items()) if at else ""
 
     # repeat
 
     def repeat(self, name: str, spec: Repeat, scope: Scope, label: str, where: str) -> Bundle:
-        """Unroll a loop, once for each coordinate of its bounds."""
+        """Unroll a loop, once for each coordinate of its bounds; a bypassed one does not turn."""
         bounds = [
-            scope.resolve(bound) if isinstance(bound, str) else Swept((), {(): Const(bound)}) for bound in spec.bounds
+            scope.resolve(bound) if isinstance(bound, str) else Swept((), {(): Const(bound)})
+            for bound in ([0, 0] if spec.bypass else spec.bounds)
         ]
         swept = any(bound.axes for bound in bounds)
         axes, rows = self.joined(bounds, f"{where}.for.{spec.variable}") if swept else join(bounds)
@@ -435,8 +450,8 @@ class Expander:
             slices.append((coords, carried))
             bodies.append((coords, copies))
         variable = f"{name}.{spec.variable}"
-        longest = max((len(next(iter(carried.values()))) for _, carried in slices), default=0)
-        if len(self.axes.get(variable, ())) < longest:
+        longest = max((len(values) for _, carried in slices for values in carried.values()), default=0)
+        if len(self.axes.setdefault(variable, [])) < longest:
             self.axes[variable] = list(range(longest))
 
         def last(carried: str) -> Swept:
@@ -550,7 +565,10 @@ def expand(
     expander.level(workflow.nodes, top, "", "nodes")
     if expander.faults:
         raise WorkflowError(list(expander.faults), workflow.name)
-    outputs = {name: bundle.outputs for name, bundle in top.names.items()}
+    outputs = {
+        name: {output: swept for output, swept in bundle.outputs.items() if not any(map(broken, swept.cells.values()))}
+        for name, bundle in top.names.items()
+    }
     every = {name: bundle.every for name, bundle in top.names.items() if bundle.every is not None}
     return Expansion(expander.calls, outputs, every, expander.axes, list(expander.targets))
 

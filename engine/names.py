@@ -1,13 +1,14 @@
-"""Names in a workflow: how a reference is read, what a node refers to, and in which order siblings must be read.
+"""Names in a workflow: how a reference is read, what a node refers to, in which order siblings must be read.
 
 Names resolve lexically: body, loop variable and carried names, enclosing nodes, workflow inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 
+from engine.node import NodeType
 from engine.workflow import Node, Repeat
 
 
@@ -76,3 +77,17 @@ def in_order(nodes: Mapping[str, Node | Repeat]) -> tuple[list[str], list[str]]:
                 order.append(path.pop())
                 pending.pop()
     return order, []
+
+
+def stand_ins(type: NodeType, linked: Container[str]) -> dict[str, str | None]:
+    """For each output of a bypassed node the first of its linked inputs that has the same kind, or None.
+
+    Ports come before params, each in the order of the signature. A port that gathers has many values, and none to pass
+    on.
+    """
+    kinds = {port.name: port.kind for port in type.ports.values() if not (port.many or port.collected)}
+    kinds |= {param.name: param.kind for param in type.params.values()}
+    return {
+        output.name: next((name for name, kind in kinds.items() if kind == output.kind and name in linked), None)
+        for output in type.outputs.values()
+    }

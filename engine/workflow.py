@@ -41,24 +41,29 @@ class Input(Strict):
 
 
 class Node(Strict):
-    """A node: its type, what it is linked to, and its literals."""
+    """A node: its type, what it is linked to, and its literals; bypassed it is not computed, but hands on a link."""
 
     type: str
     in_: dict[Name, Reference] = Field(default_factory=dict, alias="in")
     params: dict[Name, Any] = Field(default_factory=dict)
+    bypass: bool = False
     note: str = ""
 
 
 class Repeat(Strict):
-    """A loop: its body, unrolled for each value of the loop variable, handing the carried values on."""
+    """A loop: its body, unrolled for each value of the loop variable, handing the carried values on.
+
+    An unfinished one, with nothing carried yet, can be saved; `check` finds the fault. Bypassed it does not turn.
+    """
 
     type: Literal["repeat"]
     for_: dict[Name, Annotated[list[int | Reference], Field(min_length=2, max_length=2)]] = Field(
         alias="for", min_length=1, max_length=1
     )
-    carry: dict[Name, Reference] = Field(min_length=1)
+    carry: dict[Name, Reference] = Field(default_factory=dict)
     body: dict[Name, AnyNode]
-    next: dict[Name, Reference]
+    next: dict[Name, Reference] = Field(default_factory=dict)
+    bypass: bool = False
     note: str = ""
 
     @property
@@ -88,7 +93,7 @@ class Workflow(Strict):
     title: str = ""
     description: str = ""
     inputs: dict[Name, Input] = Field(default_factory=dict)
-    nodes: dict[Name, AnyNode] = Field(min_length=1)
+    nodes: dict[Name, AnyNode]
     layout: dict[str, Any] = Field(default_factory=dict)
 
     _source: Path | None = None
@@ -212,8 +217,8 @@ def _shape_fault(detail: Any) -> Fault:
         count = detail["ctx"].get("min_length", detail["ctx"].get("max_length"))
         return Fault(where, f"expected {'at least' if kind == 'too_short' else 'at most'} {count}, found {text}")
     if kind == "extra_forbidden":
-        known = ("type", "in", "params", "note", "for", "carry", "body", "next", "title", "description", "inputs",
-                 "nodes", "layout", "default")  # fmt: skip
+        known = ("type", "in", "params", "bypass", "note", "for", "carry", "body", "next", "title", "description",
+                 "inputs", "nodes", "layout", "default")  # fmt: skip
         return Fault(where, "unknown key", suggest(steps[-1], known) if len(steps[-1]) < 40 else "")
     if kind == "missing":
         return Fault(where, "expected a value, found nothing")

@@ -53,7 +53,7 @@ def labels_for(type: NodeType, language: str = "en") -> NodeLabels:
 def own_labels(name: str, language: str = "en") -> NodeLabels:
     """All labels of a node type that the engine expands itself: `repeat` or `axis`."""
     fields = (field.alias or key for key, field in OWN[name].model_fields.items())
-    inputs = [key for key in fields if key not in ("type", "note")]
+    inputs = [key for key in fields if key not in ("type", "bypass", "note")]
     return gather(name, inputs, {"": "json"} if name == "axis" else {}, "", language)
 
 

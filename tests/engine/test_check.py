@@ -29,6 +29,7 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
 @pytest.mark.parametrize(
     ("nodes", "line"),
     [
+        ({}, "nodes: expected at least one node, found none"),
         # names
         ({"a": one("mkae")}, 'nodes.a.type: unknown node "mkae"; did you mean "make"?'),
         ({"a": one("axes")}, 'nodes.a.type: unknown node "axes"; did you mean "axis"?'),
@@ -130,6 +131,11 @@ def test_a_right_workflow_has_no_faults(faults: Faults) -> None:
         (
             {"start": START, "l": repeat(next={})},
             'nodes.l.next.x: missing: each carried value needs its next; add "x"',
+        ),
+        (
+            {"start": START, "l": repeat(carry={}, next={}, body={})},
+            "nodes.l.carry: expected at least one carried value, found none; "
+            "name a value that each turn hands to the next",
         ),
         (
             {"start": START, "l": repeat(next={"x": "add", "y": "add"})},

@@ -288,6 +288,20 @@ def test_a_sheet_of_one_has_no_axes(engine: Engine) -> None:
     assert result["s"] == {"axes": [], "values": [1.0]}
 
 
+def test_a_call_lies_on_the_axes_around_it_and_on_its_own(expanded: Expand) -> None:
+    nodes = {
+        "last": axis("last", 1, 2),
+        "gain": axis("gain", 5, 6),
+        "start": START,
+        "l": loop(0, "last", "start") | {"body": {"add": {"type": "step", "in": {"num": "x", "gain": "gain"}}}},
+        "grid": {"type": "grid", "in": {"num": "l.x.all"}},
+    }
+    found = {call.label: list(call.at.items()) for call in expanded(workflow(nodes)).calls}
+    assert found["start"] == []
+    assert found["l[0].add @ last=2, gain=6"] == [("last", 1), ("gain", 1)]
+    assert found["grid @ last=1, l.i=1, gain=5"] == [("last", 0), ("l.i", 1), ("gain", 0)]
+
+
 # ── targets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

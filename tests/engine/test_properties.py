@@ -175,6 +175,8 @@ RIGHT: dict[str, Any] = {
               "next": {"x": "add"}},
         "s": {"type": "strip", "in": {"nums": "l.x.all"}},
         "t": {"type": "sheet", "in": {"nums": "l"}, "params": {"note": "n"}},
+        "b": {"type": "step", "in": {"num": "l"}, "bypass": True},
+        "c": {"type": "combine", "in": {"left": "b"}},
         "e": {"type": "echo", "params": {"data": {"a": [1, 2]}, "words": ["x"]}},
         "q": {"type": "double", "params": {"x": 3}},
     },

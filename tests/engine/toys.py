@@ -312,6 +312,13 @@ def store(num: Num, name: str = "number") -> str:
     return path.name
 
 
+@node(registry=TOYS, effect=True)
+def tell(num: Num) -> Num:
+    """Tell everybody of a number, and hand it on."""
+    LOG.append("tell")
+    return num
+
+
 # ── workflows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

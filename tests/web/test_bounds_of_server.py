@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,31 +24,18 @@ FILE_PARAMS = [
 
 
 @pytest.fixture
-def settings(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A server's folders, one of models, and `secret/` beside them, with what every node would like to read."""
-    found = Settings(data=tmp_path / "data", out=tmp_path / "out", cache=tmp_path / "cache", child=())
-    for folder in (found.workflows, found.uploads, found.out, tmp_path / "models", tmp_path / "secret"):
-        folder.mkdir(parents=True)
+def settings(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A server's folders, and `secret/` beside them, with what every node would like to read."""
+    (tmp_path / "secret").mkdir()
     Pillow.new("RGB", (8, 8)).save(tmp_path / "secret" / "file", format="PNG")
     for name in ("tokenizer", "clip", "captioner"):
         (tmp_path / "secret" / name).mkdir()
     for name in ("model_index.json", "config.json", "clip/config.json", "captioner/config.json"):
         (tmp_path / "secret" / name).write_text("{}")
-    (tmp_path / "models" / "tiny").symlink_to(tiny_model)
     for name, target in (("link", "secret"), ("link.png", "secret/file")):
-        (found.inputs / name).symlink_to(tmp_path / target)
-    monkeypatch.setenv("DIFFUSCOPE_MODELS", str(tmp_path / "models"))
+        (settings.inputs / name).symlink_to(tmp_path / target)
     monkeypatch.setenv("HOME", str(tmp_path / "secret"))
-    monkeypatch.chdir(found.inputs)
-    return found
-
-
-@pytest.fixture
-def clerk(settings: Settings) -> Iterator[Clerk]:
-    """A clerk over these folders."""
-    made = Clerk(settings)
-    yield made
-    made.planner.cache.close()
+    return settings
 
 
 def faults(clerk: Clerk, node: str, param: str, path: Any, **more: Any) -> list[str]:

@@ -37,26 +37,6 @@ TEMPLATES = {file.stem: file for file in sorted(shipped("workflows")[0].glob("*.
 Order = dict[str, Any]
 
 
-@pytest.fixture
-def settings(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A server's folders, with the tiny model; the working directory is where a clerk's is."""
-    found = Settings(data=tmp_path / "data", out=tmp_path / "out", cache=tmp_path / "cache", child=())
-    for folder in (found.workflows, found.uploads, found.out, tmp_path / "models"):
-        folder.mkdir(parents=True)
-    (tmp_path / "models" / "tiny").symlink_to(tiny_model)
-    monkeypatch.setenv("DIFFUSCOPE_MODELS", str(tmp_path / "models"))
-    monkeypatch.chdir(found.inputs)
-    return found
-
-
-@pytest.fixture
-def clerk(settings: Settings) -> Iterator[Clerk]:
-    """A clerk over these folders."""
-    made = Clerk(settings)
-    yield made
-    made.planner.cache.close()
-
-
 def of(nodes: dict[str, Any], **more: Any) -> Order:
     """An order of a workflow with these nodes."""
     inputs = more.pop("workflow_inputs", {})
@@ -113,7 +93,7 @@ def test_what_ships_may_be_run(clerk: Clerk, name: str) -> None:
 
 def test_faults_of_shape_of_links_and_of_files_look_the_same(clerk: Clerk) -> None:
     assert faults(clerk, {"workflow": []}) == ["(top): expected a JSON object, found list"]
-    assert faults(clerk, {"workflow": {"diffuscope": 1, "nodes": {}}}) == ["nodes: expected at least 1, found {}"]
+    assert faults(clerk, of({})) == ["nodes: expected at least one node, found none"]
     assert faults(clerk, of({"a": {"type": "nope"}})) == ['nodes.a.type: unknown node "nope"']
     missing = of({"a": {"type": "load_image", "params": {"path": "uploads/none.png"}}})
     assert faults(clerk, missing)[0].startswith("nodes.a.params.path: expected a file, found none at")
@@ -250,9 +230,9 @@ def test_a_plan_before_and_after_the_run(clerk: Clerk, settings: Settings) -> No
 def test_a_plan_tells_where_each_call_stands(clerk: Clerk) -> None:
     calls = clerk.planner.plan(template("text_to_image", steps=2) | {"sweeps": {"seed": [5, 6]}})["calls"]
     (call,) = [call for call in calls if call["label"] == "sample[1].denoise @ seed=6"]
-    assert {name: call[name] for name in ("node", "path", "iterations", "coordinates", "state", "outputs")} == {
-        "node": "denoise_step", "path": "sample.denoise", "iterations": [1], "coordinates": "seed=6", "state": "run",
-        "outputs": {"": "Latent"},
+    assert {name: call[name] for name in call.keys() - {"key", "label"}} == {
+        "node": "denoise_step", "path": "sample.denoise", "iterations": [1], "coordinates": "seed=6", "at": {"seed": 1},
+        "state": "run", "kept": False, "outputs": {"": "Latent"},
     }  # fmt: skip
 
 

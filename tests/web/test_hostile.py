@@ -525,7 +525,7 @@ def bodies() -> Iterator[Row]:
         ("no version", {"workflow": {"nodes": {}}}, "expected a format version, found nothing"),
         ("a newer version", {"workflow": {"diffuscope": 10**9}}, "expected format 1 or older"),
         ("a huge version", {"workflow": {"diffuscope": 10**4000}}, "expected format 1 or older"),
-        ("no nodes", {"workflow": {"diffuscope": 1, "nodes": {}}}, "nodes: expected at least 1"),
+        ("no nodes", {"workflow": {"diffuscope": 1, "nodes": {}}}, "nodes: expected at least one node, found none"),
         ("nodes that are none", {"workflow": {"diffuscope": 1, "nodes": {"a": 7}}}, "nodes.a: expected an object"),
         ("a name that is none", {"workflow": {"diffuscope": 1, "nodes": {"../a": {"type": "x"}}}}, "expected a name"),
         ("a type as a path", {"workflow": {"diffuscope": 1, "nodes": {"a": {"type": "../x"}}}}, 'unknown node "../x"'),

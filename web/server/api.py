@@ -31,7 +31,7 @@ from pydantic_core import to_json
 
 from engine.errors import Fault, StorageError, WorkflowError, shown, suggest
 from engine.workflow import DEPTH_LIMIT
-from web.server.refused import FAULTS_SHOWN, line
+from web.server.refused import FAULTS_SHOWN, first_of, in_one, line
 
 API = "/api"
 """Addresses below this are refused in JSON, others in a line of text."""
@@ -117,12 +117,7 @@ class Refusal(Exception):
     @classmethod
     def of_faults(cls, status: int, faults: Sequence[Fault], source: str = "") -> Refusal:
         """Several faults in one: the line shows the first and counts the others."""
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        shown = [*faults[:FAULTS_SHOWN]]
-        if len(faults) > FAULTS_SHOWN:
-            rest = len(faults) - FAULTS_SHOWN
-            shown.append(faults[-1] if rest == 1 else Fault(faults[0].where.partition(".")[0], f"{rest:,} faults more"))
-        return cls(status, f"{faults[0]}{more}", where=source, faults=shown)
+        return cls(status, in_one(faults), where=source, faults=first_of(faults))
 
     @property
     def problem(self) -> Problem:

@@ -54,7 +54,7 @@ class Clerk:
         asked = (
             self.planner.check, self.planner.plan,
             self.looker.value, self.looker.view,
-            self.pictures.inspect_upload, self.pictures.recipe, self.pictures.thumbnail, self.pictures.picture_size,
+            self.pictures.inspect_upload, self.pictures.recipe, self.pictures.thumbnail,
             self.lists.models, self.lists.nodes, self.lists.cache_info,
         )  # fmt: skip
         self.functions: Mapping[str, Callable[..., Any]] = {function.__name__: function for function in asked}

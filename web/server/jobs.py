@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wanted = Literal["", "paused", "cancelled"]
@@ -272,7 +272,7 @@ class Jobs:
         """How many jobs there are of each state."""
         with self._lock:
             found = dict(self._db.execute("SELECT state, COUNT(*) FROM job GROUP BY state").fetchall())
-        return {state: found.get(state, 0) for state in ("queued", "running", "paused", "done", "failed", "cancelled")}
+        return dict.fromkeys(get_args(State), 0) | found
 
     def job_of(self, key: str) -> str | None:
         """The latest job in which the value of a key was made or read."""

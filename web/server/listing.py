@@ -10,16 +10,11 @@ from engine.cache import DiskTier
 from engine.node import NodeType
 from engine.types import JSON_TYPE, VALUE_TYPES, ValueType
 from engine.view import views_of
-from nodes.labels import LANGUAGES, label, labels_for, own_labels
+from nodes.labels import LANGUAGES, OWN, label, labels_for, own_labels
 from nodes.paths import list_models
 
 FLOW = "flow"
 """The category of what the engine expands itself."""
-
-OWN = {
-    "repeat": "A loop: its body, computed for each value of its variable, handing the carried values on.",
-    "axis": "A value that stands for many: everything that reads it is computed for each.",
-}
 
 
 class Lists:
@@ -60,7 +55,7 @@ def own(name: str) -> dict[str, Any]:
     """A node that the engine expands itself as JSON; params of an axis as one JSON Schema."""
     schema = AxisParams.model_json_schema(by_alias=True) if name == "axis" else None
     labels = {language: own_labels(name, language) for language in LANGUAGES}
-    return {"name": name, "category": FLOW, "help": OWN[name], "params": schema, "labels": labels}
+    return {"name": name, "category": FLOW, "help": labels["en"]["help"], "params": schema, "labels": labels}
 
 
 def described_type(type: ValueType) -> dict[str, Any]:

@@ -44,12 +44,6 @@ class Pictures:
             return {"format": format, "suffix": SUFFIXES[format], "width": width, "height": height,
                     "mode": picture.mode, "workflow": carries}  # fmt: skip
 
-    def picture_size(self, path: str) -> dict[str, int]:
-        """Width and height of a picture, upright; nothing is decoded."""
-        with self.opened(path) as picture:
-            width, height = upright(picture)
-            return {"width": width, "height": height}
-
     def thumbnail(self, path: str, side: int) -> Sent:
         """A picture as a PNG of at most so many pixels a side, 16 to 2048; a smaller one stays as it is."""
         if not 16 <= side <= 2048:

@@ -80,7 +80,8 @@ class Planner:
         """What a run would do.
 
         Returns:
-            `calls`: each call with its key and state (`cached`, `run`, `unneeded`); several may have the same key.
+            `calls`: each call with its key and state (`cached`, `run`, `unneeded`), `at` some indexes on axes, and
+            whether its value is `kept`, needed or not; several may have the same key.
             `counts`: how many keys are of each state.
             `wires`: for each top-level `node` or `node.output` where its values are: a key and an output, or a
             constant, `at` some values of axes (`place` has their indexes). A long constant is cut and marked `cut`.
@@ -91,9 +92,12 @@ class Planner:
         engine = Engine(self.registry, self.cache)
         todo = plan(graph, self.disk.__contains__, engine.targets(graph, job.get("only")))
         states = dict.fromkeys(todo.cached, "cached") | dict.fromkeys(todo.to_run, "run")
+        kept = {key for key in {call.key for call in graph.expansion.calls} if key in self.disk}
         wires, whole = wires_of(graph, self.settings.limits.calls)
         return {
-            "calls": [described(call, states.get(call.key, "unneeded")) for call in graph.expansion.calls],
+            "calls": [
+                described(call, states.get(call.key, "unneeded"), call.key in kept) for call in graph.expansion.calls
+            ],
             "counts": {"run": len(todo.to_run), "cached": len(todo.cached), "unneeded": todo.unneeded},
             "wires": wires,
             "cut": not whole,
@@ -147,7 +151,7 @@ def place_of(label: str) -> tuple[str, list[int], str]:
     return re.sub(r"\[-?\d+\]", "", path), [int(i) for i in re.findall(r"\[(-?\d+)\]", path)], coordinates
 
 
-def described(call: Call, state: str) -> dict[str, Any]:
+def described(call: Call, state: str, kept: bool) -> dict[str, Any]:
     """A call as JSON."""
     path, iterations, coordinates = place_of(call.label)
     return {
@@ -156,8 +160,10 @@ def described(call: Call, state: str) -> dict[str, Any]:
         "path": path,
         "iterations": iterations,
         "coordinates": coordinates,
+        "at": dict(call.at),
         "key": call.key,
         "state": state,
+        "kept": kept,
         "outputs": {name: output.kind for name, output in call.type.outputs.items()},
     }
 

@@ -33,9 +33,8 @@ class Refused(Exception):
 
     @classmethod
     def of_faults(cls, faults: Sequence[Fault], source: str) -> Refused:
-        """Several faults in one (422): the message is the first and counts the others."""
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        return cls(422, f"{faults[0]}{more}", where=source, faults=faults)
+        """Several faults in one (422)."""
+        return cls(422, in_one(faults), where=source, faults=faults)
 
     def to_json(self) -> dict[str, Any]:
         """As it travels to the server, every text on one line."""
@@ -48,11 +47,22 @@ class Refused(Exception):
         }
 
 
+def in_one(faults: Sequence[Fault]) -> str:
+    """The first of some faults, and how many others there are."""
+    return f"{faults[0]} (and {len(faults) - 1} more)" if len(faults) > 1 else str(faults[0])
+
+
+def first_of(faults: Sequence[Fault]) -> list[Fault]:
+    """As many faults as are shown, and one that counts the rest; a rest of one is shown in its place."""
+    rest = len(faults) - FAULTS_SHOWN
+    if rest <= 1:
+        return list(faults)
+    return [*faults[:FAULTS_SHOWN], Fault(faults[0].where.partition(".")[0], f"{rest:,} faults more")]
+
+
 def faults_json(faults: Sequence[Fault]) -> list[dict[str, str]]:
     """The first of many faults as JSON, and how many more there are."""
-    shown = [fault_json(fault) for fault in faults[:FAULTS_SHOWN]]
-    more = len(faults) - len(shown)
-    return [*shown, fault_json(Fault("workflow", f"{more:,} faults more"))] if more else shown
+    return [fault_json(fault) for fault in first_of(faults)]
 
 
 def fault_json(fault: Fault) -> dict[str, str]:

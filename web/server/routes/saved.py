@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
+from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from engine import parse_workflow, save_workflow
 from nodes.paths import shipped
-from web.server.api import Call, Link, Refusal, Reply, Routes
+from web.server.api import Call, Link, Raw, Refusal, Reply, Routes
 from web.server.server import Server
 from web.server.settings import JSON_BYTES
 
@@ -71,6 +72,7 @@ class WorkflowAbout(BaseModel):
     url: str
     changed: datetime | None = Field(description="when it was saved; null for one that ships")
     version: str = Field(description="digest of its content")
+    picture: str | None = Field(description="address of a small picture of what it makes; null where there is none")
 
 
 class Workflows(BaseModel):
@@ -135,13 +137,20 @@ def read_template(name: str) -> dict[str, Any]:
     return read_stored(shipped("workflows")[0] / f"{name}.json", "shipped workflow").workflow
 
 
+def thumbnail(name: str) -> Path:
+    """Where a small picture of what a shipped workflow makes would lie."""
+    return shipped("workflows")[0] / "thumbnails" / f"{name}.png"
+
+
 def about(path: Path, group: str, saved: bool) -> WorkflowAbout:
     """What a list says of a workflow's file."""
     found = read_stored(path, "workflow")
     title, description = (str(found.workflow.get(part, "")) for part in ("title", "description"))
     changed = datetime.fromtimestamp(path.stat().st_mtime, UTC) if saved else None
+    url = f"/api/{group}/{quote(path.stem)}"
+    picture = None if saved or not thumbnail(path.stem).is_file() else f"{url}/picture"
     return WorkflowAbout(name=path.stem, title=title, description=description, changed=changed, version=found.version,
-                         url=f"/api/{group}/{quote(path.stem)}")  # fmt: skip
+                         url=url, picture=picture)  # fmt: skip
 
 
 def listed(folder: Path, group: str, saved: bool) -> list[WorkflowAbout]:
@@ -162,6 +171,7 @@ BY_NAME = {
 LISTED = {
     "read": Link("read_workflow", {"name": "$response.body#/saved/0/name"}),
     "template": Link("read_shipped", {"name": "$response.body#/templates/0/name"}),
+    "picture": Link("read_shipped_picture", {"name": "$response.body#/templates/0/name"}),
 }
 
 
@@ -176,6 +186,21 @@ async def list_workflows(server: Server, call: Call[None, None]) -> Reply:
 async def read_shipped(server: Server, call: Call[None, None]) -> Reply:
     """A workflow that ships with Diffuscope."""
     return Reply(WorkflowFile(read_template(call.path["name"])))
+
+
+THUMBNAIL = Raw("image/png", description="a picture")
+
+
+@routes.add(
+    "GET", "/api/templates/{name}/picture", path={"name": WorkflowName},
+    gives={200: THUMBNAIL, 206: THUMBNAIL, 304: None, 412: None, 416: None}, refuses=[404],
+)  # fmt: skip
+async def read_shipped_picture(server: Server, call: Call[None, None]) -> web.FileResponse:
+    """A small picture of what a shipped workflow makes, at most 320 pixels a side."""
+    path = thumbnail(call.path["name"])
+    if not path.is_file():
+        raise Refusal(404, "no picture of a shipped workflow of this name", hint="GET /api/workflows tells who has one")
+    return web.FileResponse(path, headers={"Cache-Control": "private, no-cache"})
 
 
 @routes.add("GET", "/api/workflows/{name}", path={"name": WorkflowName}, gives={200: WorkflowFile}, refuses=[404, 409])
