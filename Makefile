@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: run test test-quick lint types check bench recipe pictures clean
+EDITOR := web/editor
+
+.PHONY: run test test-quick lint types check editor editor-check bench recipe pictures clean
 
 run: $(VENV)/.run
 	$(BIN)/diffuscope run workflows/text_to_image.json
@@ -25,6 +27,16 @@ types: $(VENV)/.dev
 
 check: lint types test-quick
 
+# the editor's bundle is committed: only who changes the editor needs Node.js
+editor: $(EDITOR)/node_modules/.package-lock.json
+	npm --prefix $(EDITOR) run build
+
+editor-check: $(EDITOR)/node_modules/.package-lock.json
+	npm --prefix $(EDITOR) run types
+	npm --prefix $(EDITOR) test
+	npm --prefix $(EDITOR) run build -- --outDir ../../build/editor --emptyOutDir
+	diff -rq web/static build/editor
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
@@ -36,7 +48,11 @@ pictures: $(VENV)/.run
 	$(BIN)/python docs/make_pictures.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(EDITOR)/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(EDITOR)/node_modules/.package-lock.json: $(EDITOR)/package-lock.json
+	npm --prefix $(EDITOR) ci
+	touch $@
 
 # torch comes first and alone: the pinned CPU build is enough, and nothing else may pull another
 $(VENV)/.run: pyproject.toml constraints.txt

@@ -1,0 +1,7 @@
+export { ConflictDialog } from './ConflictDialog'
+export { exportWorkflow } from './exportWorkflow'
+export { Gallery, type GalleryTab } from './Gallery'
+export { nameFor } from './name'
+export { NoWorkflow, openFile } from './openFile'
+export { type Opened } from './opened'
+export { SaveDialog } from './SaveDialog'

@@ -1,0 +1,66 @@
+import { memo, useState } from 'react'
+import { useLanguage } from '../text/text'
+import { edit, useEditor } from '../state/document'
+import { useRun } from '../state/run'
+import { rename } from '../workflow/edit'
+import type { AnyNode, Path } from '../workflow/types'
+import { openMenu } from './menu'
+import { tinted } from './colours'
+import { builtinOf, typeOf } from './sizes'
+import { Badges } from './Badges'
+import { t } from './texts'
+
+interface Props {
+  path: Path
+  node: AnyNode
+  category?: string
+  children?: React.ReactNode
+}
+
+/** The head of a card: what it is, what it is called, how it stands. */
+export const Head = memo(function Head({ path, node, category = 'flow', children }: Props) {
+  const say = t()
+  const catalogue = useEditor((state) => state.catalogue)
+  const language = useLanguage((state) => state.language)
+  const type = typeOf(catalogue, node.type) ?? builtinOf(catalogue, node.type)
+  const labels = type?.labels[language]
+  const fraction = useRun((state) => state.nodes[path]?.fraction ?? null)
+  const [renaming, setRenaming] = useState(false)
+  const name = path.split('.').at(-1)!
+  return (
+    <header className="graph-head" style={tinted(catalogue, type ? category : null)} title={node.note ?? labels?.help}>
+      <span className="graph-title cut">{labels?.label ?? node.type}</span>
+      {renaming ? (
+        <input
+          className="graph-rename nodrag mono" defaultValue={name} autoFocus aria-label={say('rename')}
+          onFocus={(event) => event.target.select()}
+          onBlur={(event) => {
+            setRenaming(false)
+            if (event.target.value !== name) edit((workflow) => rename(workflow, path, event.target.value))
+          }}
+          onKeyDown={(event) => {
+            if (event.nativeEvent.isComposing) return
+            if (event.key === 'Escape') event.currentTarget.value = name
+            if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur()
+            event.stopPropagation()
+          }}
+        />
+      ) : (
+        <span className="graph-name mono cut" onDoubleClick={() => setRenaming(true)}>{name}</span>
+      )}
+      {children}
+      <Badges path={path} node={node} />
+      <button
+        className="plain icon graph-more nodrag" aria-label={say('menu', { name })} aria-haspopup="menu" tabIndex={-1}
+        onClick={(event) => {
+          event.stopPropagation()
+          const { left, bottom } = event.currentTarget.getBoundingClientRect()
+          openMenu({ x: left, y: bottom, path, rename: () => setRenaming(true) })
+        }}
+      >
+        ⋯
+      </button>
+      {fraction !== null && <progress className="graph-progress" value={fraction} max={1} aria-label={say('running')} />}
+    </header>
+  )
+})

@@ -1,0 +1,39 @@
+import { graph, workflow, catalogue } from '../state/document'
+import { socketsOf, type Link } from '../workflow/graph'
+import { whyNot } from '../workflow/connect'
+import { allPaths, nodeAt } from '../workflow/scopes'
+import { isRepeat, type Path } from '../workflow/types'
+import { carriedOf, typeOf } from './sizes'
+
+/** One end of a wire. */
+export interface End {
+  path: Path
+  socket: string
+}
+
+/** The sockets of a node that give something. */
+export function sourcesOf(path: Path): End[] {
+  return [...graph().kinds.keys()].filter((name) => name.startsWith(`${path}|`)).map((name) => ({ path, socket: name.slice(path.length + 1) }))
+}
+
+/** The sockets of a node that read something. */
+export function targetsOf(path: Path): End[] {
+  const node = nodeAt(workflow(), path)
+  if (!node) return []
+  if (isRepeat(node)) return [...['in:from', 'in:to'], ...carriedOf(node).flatMap((name) => [`in:carry.${name}`, `in:next.${name}`]), 'in:+'].map((socket) => ({ path, socket }))
+  return socketsOf(node, typeOf(catalogue(), node.type)).inputs.map(({ id }) => ({ path, socket: id }))
+}
+
+/** What a wire that begins here may lead to. */
+export function targetsFor(from: End): End[] {
+  return allPaths(workflow()).flatMap(targetsOf).filter((to) => whyNot(workflow(), catalogue(), link(from, to)) === null)
+}
+
+/** Where a wire that ends here may come from. */
+export function sourcesFor(to: End): End[] {
+  return ['#inputs', ...allPaths(workflow())].flatMap(sourcesOf).filter((from) => whyNot(workflow(), catalogue(), link(from, to)) === null)
+}
+
+export function link(from: End, to: End): Link {
+  return { from: from.path, output: from.socket, to: to.path, input: to.socket }
+}

@@ -1,0 +1,51 @@
+import { texts } from '../text/text'
+
+export const t = texts('queue', {
+  active: ['Running and waiting', '実行中と待機中'],
+  history: ['History', '履歴'],
+  noActive: ['Nothing runs. What you run will be here, with how far it is.', '実行中のジョブはありません。実行すると、ここに進み具合が表示されます。'],
+  noHistory: ['Jobs that have ended will be here, with what they drew.', '終わったジョブが、生成した画像とともにここに並びます。'],
+  noMatch: ['No job fits this filter.', '条件に合うジョブはありません。'],
+  loading: ['Loading…', '読み込み中…'],
+  more: ['Show more', 'さらに表示'],
+
+  queued: ['waiting', '待機中'],
+  running: ['running', '実行中'],
+  paused: ['paused', '一時停止'],
+  done: ['done', '完了'],
+  failed: ['failed', '失敗'],
+  cancelled: ['cancelled', '中止'],
+  pausing: ['pausing…', '停止しています…'],
+  cancelling: ['cancelling…', '中止しています…'],
+  ours: ['this document', 'この文書'],
+
+  progressOf: ['Progress of {title}', '{title} の進み具合'],
+  calls: ['{done} of {of}', '{done} / {of}'],
+  preparing: ['preparing', '準備中'],
+  started: ['started {when}', '{when}に開始'],
+  sent: ['sent {when}', '{when}に送信'],
+
+  controls: ['{title}: what can be done', '{title} の操作'],
+  up: ['Move up', '上へ'],
+  down: ['Move down', '下へ'],
+  front: ['Move to the front', '先頭へ'],
+  pause: ['Pause', '一時停止'],
+  resume: ['Resume', '再開'],
+  cancel: ['Cancel', '中止'],
+  open: ['Open its workflow', 'ワークフローを開く'],
+  retry: ['Retry', '再試行'],
+  forget: ['Forget', '履歴から消す'],
+  forgetHelp: ['Its pictures stay where they are', '画像は残ります'],
+
+  filterState: ['State', '状態'],
+  all: ['All', 'すべて'],
+  search: ['Search titles', 'タイトルを検索'],
+
+  ran: ['{count} computed', '計算 {count}'],
+  cached: ['{count} cached', 'キャッシュ {count}'],
+  error: ['What failed', '失敗の内容'],
+  errors: ['What failed ({count})', '失敗の内容（{count} 件）'],
+  view: ['View {name}', '{name} を表示'],
+  download: ['Download {name}', '{name} をダウンロード'],
+  morePictures: ['Show {count} more pictures', '画像をさらに {count} 枚表示'],
+})

@@ -1,0 +1,42 @@
+import { create } from 'zustand'
+import { graph } from './document'
+import type { Path } from '../workflow/types'
+
+/** What is looked at: the source socket of a value. */
+export interface Looked {
+  path: Path
+  socket: string
+}
+
+interface Looking {
+  /** What was clicked last. */
+  now: Looked | null
+  pinned: Looked[]
+  tab: 'look' | 'queue' | null
+}
+
+export const useLooking = create<Looking>(() => ({ now: null, pinned: [], tab: null }))
+
+/** Look at a socket's value; an input's is that of the wire that leads there. */
+export function lookAt(path: Path, socket: string): void {
+  const source = sourceOf(path, socket)
+  if (source) useLooking.setState({ now: source, tab: 'look' })
+}
+
+function sourceOf(path: Path, socket: string): Looked | undefined {
+  if (!socket.startsWith('in:')) return { path, socket }
+  const wire = graph().wires.find((wire) => wire.to === path && wire.input === socket)
+  return wire && { path: wire.from, socket: wire.output }
+}
+
+export function pin(looked: Looked): void {
+  useLooking.setState(({ pinned }) => ({ pinned: [...pinned.filter((one) => !same(one, looked)), looked], now: null }))
+}
+
+export function unpin(looked: Looked): void {
+  useLooking.setState(({ pinned }) => ({ pinned: pinned.filter((one) => !same(one, looked)) }))
+}
+
+export function same(a: Looked, b: Looked): boolean {
+  return a.path === b.path && a.socket === b.socket
+}
