@@ -32,7 +32,7 @@ OneOrAll = Annotated[int, Field(ge=-1)]
 From = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Bins = Annotated[int, Field(ge=2, le=1000)]
-Side = Annotated[int, Field(ge=1, le=LARGEST)]
+Side = Annotated[int, Field(ge=0, le=LARGEST)]
 Colours = Literal["viridis", "magma", "diverging", "grey"]
 
 

@@ -20,8 +20,10 @@ def image_picture(image: Image, side: Side = LARGEST) -> Seen:
 
     Args:
         image: of any size.
-        side: pixels that its longer side has at most.
+        side: pixels that its longer side has at most; 0 shows it pixel for pixel, whatever its size.
     """
+    if side == 0:
+        return Seen(lambda: pixels_of(image, "side takes a smaller picture"), lambda: pixels.to_png(image))
     shown = pixels.at_most(image, side)
     return picture(lambda: shown, lambda: pixels_of(shown, "side takes a smaller picture"), min(side, SMALLEST))
 

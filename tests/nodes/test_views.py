@@ -232,7 +232,7 @@ def test_pictures_and_tables_are_looked_at_without_torch() -> None:
         (MORE["pictures"], "sheet", {"index": "2"}, "index: expected -1 (all) to 1, found 2"),
         (MORE["examples"], "sheet", {"index": "3"}, "index: expected -1 (all) to 2, found 3"),
         (MORE["learned word"], "heat", {"vector": "2"}, "vector: expected -1 (all) to 1, found 2"),
-        (VALUES["image"], "picture", {"side": "0"}, "side: expected greater than or equal to 1, found 0"),
+        (VALUES["image"], "picture", {"side": "-1"}, "side: expected greater than or equal to 0, found -1"),
         (VALUES["noise"], "channels", {"draw": "x"}, "draw: expected integer, found 'x'"),
     ],
 )
@@ -437,6 +437,7 @@ def test_a_picture_is_itself() -> None:
     image = Image(np.random.default_rng(3).integers(0, 256, (130, 200, 4), dtype=np.uint8))
     assert np.array_equal(np.asarray(opened(see(image, "picture"))), image.pixels)
     assert opened(see(image, "picture", side="50")).size == (50, 32)
+    assert opened(see(image, "picture", side="0")).tobytes() == image.pixels.tobytes()
     data = see(VALUES["image"], "picture").data()
     assert (data["width"], data["height"]) == (7, 5)
     assert data["pixels"] == VALUES["image"].pixels.tolist()

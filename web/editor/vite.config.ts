@@ -10,7 +10,7 @@ export default defineConfig({
   build: {
     outDir: '../static',
     emptyOutDir: true,
-    target: 'es2024',
+    target: 'es2023',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {

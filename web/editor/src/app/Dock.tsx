@@ -2,19 +2,21 @@ import { useMemo, useState } from 'react'
 import { useShallow } from 'zustand/react/shallow'
 import { Compare, FilmStrip, SweepGrid, ValueView, type SweepCell } from '../look'
 import { QueuePanel, useQueue } from '../queue'
-import type { JobInFull, Picture } from '../server/types'
-import { graph, useWorkflow, workflow } from '../state/document'
+import { viewAddress } from '../server/api'
+import type { JobInFull } from '../server/types'
+import { graph, useEditor, useWorkflow, workflow } from '../state/document'
 import { pin, same, unpin, useLooking, type Looked } from '../state/looking'
 import { callAt, iterationsOf, loopsAround, split, valueAt, type Found, type PlanIndex } from '../state/plan'
 import { choose, inspect, useRun } from '../state/run'
-import { useWords } from '../state/words'
+import { useNearestPicture, useWords } from '../state/words'
 import { write } from '../workflow/json'
 import { loopAt } from '../workflow/scopes'
+import type { Shown } from './PictureDialog'
 import { t } from './texts'
 
 interface Props {
   onJob: (job: JobInFull) => void
-  onPicture: (picture: Picture) => void
+  onPicture: (picture: Shown) => void
 }
 
 /** The panel at the right: what is looked at, and the queue. */
@@ -45,7 +47,7 @@ export function Dock({ onJob, onPicture }: Props) {
           <p className="soft app-hint">{say('nothingLooked')}</p>
         ) : (
           <>
-            {shown.map((looked) => <Look key={`${looked.path}|${looked.socket}`} looked={looked} pinned={pinned.some((one) => same(one, looked))} />)}
+            {shown.map((looked) => <Look key={`${looked.path}|${looked.socket}`} looked={looked} onPicture={onPicture} pinned={pinned.some((one) => same(one, looked))} />)}
             {shown.length === 2 && <CompareTwo first={shown[0]!} second={shown[1]!} />}
             {shown.length === 1 && pinned.length === 1 && <p className="soft app-hint">{say('pinnedHelp')}</p>}
           </>
@@ -66,7 +68,7 @@ const titleOf = ({ path, socket }: Looked) => {
   return path === '#inputs' ? name : name === 'value' ? path : `${path} · ${name}`
 }
 
-function Look({ looked, pinned }: { looked: Looked; pinned: boolean }) {
+function Look({ looked, pinned, onPicture }: { looked: Looked; pinned: boolean; onPicture: Props['onPicture'] }) {
   const say = t()
   const found = useFound(looked)
   const plan = useRun((state) => state.plan)
@@ -76,13 +78,17 @@ function Look({ looked, pinned }: { looked: Looked; pinned: boolean }) {
   const swept = useSwept(looked, plan)
   const [many, setMany] = useState<'one' | 'strip' | 'grid'>('one')
   const words = useWords(looked.path, looked.socket)
+  const over = useNearestPicture(looked.path, looked.socket)
   const title = titleOf(looked)
+  const address = usePictureAddress(looked, made && found && 'key' in found ? found : undefined)
   const shape = swept && many === 'grid' ? 'grid' : steps && many !== 'one' ? 'strip' : 'one'
   return (
     <section className="app-look panel">
       <div className="row app-look-tools">
         {steps && <Choice on={shape === 'strip'} label={say('strip')} onClick={() => setMany(shape === 'strip' ? 'one' : 'strip')} />}
         {swept && <Choice on={shape === 'grid'} label={say('grid')} onClick={() => setMany(shape === 'grid' ? 'one' : 'grid')} />}
+        {address && <button onClick={() => onPicture({ name: title, url: address })}>{say('usePicture')}</button>}
+        {address && <button onClick={() => onPicture({ name: title, url: address, paint: true })}>{say('paintMask')}</button>}
         <span className="grow" />
         <button className="plain" aria-pressed={pinned} onClick={() => (pinned ? unpin(looked) : pin(looked))}>{say(pinned ? 'unpin' : 'pin')}</button>
       </div>
@@ -95,7 +101,7 @@ function Look({ looked, pinned }: { looked: Looked; pinned: boolean }) {
           }}
         />
       ) : shape === 'strip' && steps ? (
-        <FilmStrip values={steps.values} index={steps.index} onIndex={(index) => inspect(steps.loop, steps.iterations[index]!)} title={title} words={words} {...(job ? { job } : {})} />
+        <FilmStrip values={steps.values} index={steps.index} onIndex={(index) => inspect(steps.loop, steps.iterations[index]!)} title={title} words={words} {...(over ? { over } : {})} {...(job ? { job } : {})} />
       ) : found === undefined ? (
         <p className="soft app-hint"><b>{title}</b><br />{say('notYet')}</p>
       ) : 'value' in found ? (
@@ -105,7 +111,7 @@ function Look({ looked, pinned }: { looked: Looked; pinned: boolean }) {
           <pre className="app-constant">{typeof found.value === 'string' ? found.value : write(found.value)}</pre>
         </div>
       ) : made ? (
-        <ValueView key={found.key + found.output} value={{ key: found.key, output: found.output, ...(job ? { job } : {}) }} title={found.label || title} words={words} />
+        <ValueView key={found.key + found.output} value={{ key: found.key, output: found.output, ...(job ? { job } : {}) }} title={found.label || title} words={words} {...(over && over.key !== found.key ? { over } : {})} />
       ) : (
         <p className="soft app-hint"><b>{title}</b><br />{say('notYet')}</p>
       )}
@@ -116,6 +122,16 @@ function Look({ looked, pinned }: { looked: Looked; pinned: boolean }) {
 function Choice({ on, label, onClick }: { on: boolean; label: string; onClick: () => void }) {
   return <button aria-pressed={on} onClick={onClick}>{label}</button>
 }
+
+/** The address of a value that is itself a picture. */
+function usePictureAddress({ path, socket }: Looked, found: { key: string; output: string } | undefined): string {
+  const kind = graph().kinds.get(`${path}|${socket}`)
+  const own = useEditor((state) => state.catalogue.types[kind ?? '']?.views.find(({ name }) => name === PICTURE))
+  const whole = own?.params.side?.minimum === 0
+  return whole && found ? viewAddress(found.key, found.output, PICTURE, { side: 0 }) : ''
+}
+
+const PICTURE = 'picture'
 
 /** The values of a node in a loop at every iteration, or those that a loop gives all at once. */
 function useSteps({ path, socket }: Looked, plan: PlanIndex | null) {

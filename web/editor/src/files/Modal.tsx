@@ -47,10 +47,10 @@ export function Modal({ title, onClose, className = '', children, ...rest }: Pro
 export function useFocus<E extends HTMLElement>() {
   const element = useRef<E>(null)
   const before = useRef<Element>(null)
-  useLayoutEffect(() => {
-    before.current ??= document.activeElement
+  useLayoutEffect(() => void (before.current ??= document.activeElement), []) // while it has the focus still
+  useEffect(() => {
     element.current?.focus()
+    return () => void (before.current instanceof HTMLElement && before.current.focus())
   }, [])
-  useEffect(() => () => void (before.current instanceof HTMLElement && before.current.focus()), []) // then what it covered can have it
   return element
 }

@@ -40,7 +40,14 @@ export function Pictures({ attempt, onOpen, onUse }: Props) {
   return (
     <PictureGrid
       items={images.map((image) => ({ ...image, about: `${ago(image.changed, now, language)} · ${bytesText(image.bytes, language)}` }))}
-      below={next && <div className="row files-more"><button type="button" onClick={more}>{say('more')}</button>{problem && <span className="fault" role="alert">{problem}</span>}</div>}
+      below={
+        next && (
+          <div className="row files-more">
+            <button type="button" onClick={more}>{say('more')}</button>
+            {problem && <span className="fault" role="alert">{problem}</span>}
+          </div>
+        )
+      }
       actions={(image) => (
         <>
           <button type="button" className="primary" onClick={() => open(image)}>{say('openWorkflow')}</button>

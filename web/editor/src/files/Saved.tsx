@@ -74,7 +74,11 @@ function SavedRow({ about, attempt, onOpen, onChange }: RowProps) {
           <span className="cut">{name}</span>
           {title && title !== name && <span className="cut soft">{title}</span>}
         </button>
-        {changed && <time className="soft files-when" dateTime={changed} title={exactly(changed, language)}>{say('changed', { when: ago(changed, now, language) })}</time>}
+        {changed && (
+          <time className="soft files-when" dateTime={changed} title={exactly(changed, language)}>
+            {say('changed', { when: ago(changed, now, language) })}
+          </time>
+        )}
         <button type="button" aria-label={say('duplicateOf', { name })} aria-expanded={asked === 'duplicate'} onClick={() => setAsked('duplicate')}>
           {say('duplicate')}
         </button>

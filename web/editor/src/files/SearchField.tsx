@@ -12,7 +12,10 @@ export function SearchField({ text, onText, count }: Props) {
   const say = t()
   return (
     <>
-      <input type="search" className="files-search" placeholder={say('search')} aria-label={say('search')} value={text} onChange={(event) => onText(event.target.value)} />
+      <input
+        type="search" className="files-search" placeholder={say('search')} aria-label={say('search')} value={text}
+        onChange={(event) => onText(event.target.value)}
+      />
       <span className="hidden" role="status">{text && say('found', { count })}</span>
     </>
   )

@@ -12,7 +12,12 @@ interface Props {
 export function Thumb({ url, name }: Props) {
   const [broken, setBroken] = useState(false)
   if (url === null || broken) return <Placeholder name={name} />
-  return <img src={url} alt="" loading="lazy" decoding="async" draggable={false} onLoad={(event) => sharpen(event.currentTarget)} onError={() => setBroken(true)} />
+  return (
+    <img
+      src={url} alt="" loading="lazy" decoding="async" draggable={false}
+      onLoad={(event) => sharpen(event.currentTarget)} onError={() => setBroken(true)}
+    />
+  )
 }
 
 /** Shows a picture's pixels as squares where it is shown larger than it is. */

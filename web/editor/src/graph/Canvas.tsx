@@ -12,6 +12,7 @@ import { connect, disconnect, whyNot } from '../workflow/connect'
 import { setPlaces } from '../workflow/drawing'
 import { remove } from '../workflow/edit'
 import { moveInto } from '../workflow/loops'
+import { grouped } from '../workflow/records'
 import { reasonText } from '../workflow/reasons'
 import { parentOf } from '../workflow/scopes'
 import type { Path, Place, Workflow } from '../workflow/types'
@@ -177,7 +178,7 @@ function drop(nodes: readonly FlowNode[], ids: Path[]): void {
     edit((workflow) => {
       let changed = setPlaces(workflow, places)
       let cut = 0
-      const targets = Map.groupBy(moving, (path) => loopUnder(nodes, middle(path), new Set(moving)))
+      const targets = grouped(moving, (path) => loopUnder(nodes, middle(path), new Set(moving)))
       for (const [loop, group] of targets) {
         const movers = group.filter((path) => parentOf(path) !== loop)
         if (movers.length) {

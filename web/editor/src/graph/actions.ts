@@ -1,5 +1,5 @@
 import { catalogue, edit, select, useEditor, workflow } from '../state/document'
-import { addFrame, addNote, drawnAt, setDrawn, setPlaces } from '../workflow/drawing'
+import { addFrame, addNote, setPlaces } from '../workflow/drawing'
 import { addNode, remove, setBypass } from '../workflow/edit'
 import { align, arrange, type Alignment } from '../workflow/arrange'
 import { copy, paste } from '../workflow/clipboard'
@@ -35,10 +35,7 @@ export function add(type: string, loop: Path | null, at: Place): Path {
 }
 
 export function removeAll(paths: Path[]): void {
-  edit((workflow) => {
-    const drawn = paths.map(drawnAt).filter((one) => one !== null).sort((a, b) => b.index - a.index)
-    return drawn.reduce((changed, { list, index }) => setDrawn(changed, list, index, null), remove(workflow, paths.filter(isNode)))
-  })
+  edit((workflow) => remove(workflow, paths))
   select([])
 }
 

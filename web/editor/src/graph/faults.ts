@@ -1,4 +1,5 @@
 import type { Fault } from '../server/types'
+import { grouped } from '../workflow/records'
 import type { Path } from '../workflow/types'
 
 /** `nodes.sample.body.denoise.in.latent` → `sample.denoise`, and `in.latent`; empty for what is about no node. */
@@ -18,6 +19,6 @@ const known = new WeakMap<Fault[], Map<Path, Fault[]>>()
 export function faultsAt(faults: Fault[], path: Path): Fault[] {
   if (faults.length === 0) return NONE
   let table = known.get(faults)
-  if (!table) known.set(faults, (table = Map.groupBy(faults, (fault) => placeOf(fault.where).path)))
+  if (!table) known.set(faults, (table = grouped(faults, (fault) => placeOf(fault.where).path)))
   return table.get(path) ?? NONE
 }

@@ -18,7 +18,10 @@ export function History(host: Host) {
     <section className="column" aria-labelledby={heading}>
       <h2 id={heading}>{say('history')}</h2>
       <div className="row">
-        <input type="search" className="grow" aria-label={say('search')} placeholder={say('search')} value={typed} onChange={(event) => setTyped(event.target.value)} />
+        <input
+          type="search" className="grow" aria-label={say('search')} placeholder={say('search')} value={typed}
+          onChange={(event) => setTyped(event.target.value)}
+        />
         <select aria-label={say('filterState')} value={state} onChange={(event) => setState(event.target.value)}>
           <option value={ALL}>{say('all')}</option>
           {STATES.map((one) => <option key={one} value={one}>{say(one)}</option>)}

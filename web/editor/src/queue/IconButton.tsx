@@ -11,7 +11,10 @@ interface Props {
 /** A button that is a small picture. */
 export function IconButton({ label, off = false, onPress, children }: Props) {
   return (
-    <button type="button" className="plain icon" aria-label={label} title={label} aria-disabled={off} onClick={(event) => off || onPress(event.currentTarget)}>
+    <button
+      type="button" className="plain icon" aria-label={label} title={label} aria-disabled={off}
+      onClick={(event) => off || onPress(event.currentTarget)}
+    >
       {children}
     </button>
   )

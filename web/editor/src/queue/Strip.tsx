@@ -21,7 +21,10 @@ export function Strip({ pictures, onPicture }: Props) {
       {pictures.slice(0, pictures.length - more).map((picture) => (
         <li key={picture.url}>
           {isPicture(picture.name) ? (
-            <button type="button" className="queue-thumb" aria-label={say('view', { name: picture.name })} title={picture.name} onClick={() => onPicture(picture)}>
+            <button
+              type="button" className="queue-thumb" aria-label={say('view', { name: picture.name })} title={picture.name}
+              onClick={() => onPicture(picture)}
+            >
               <Thumb url={`${picture.url}?side=64`} name={picture.name} />
             </button>
           ) : (
@@ -31,7 +34,11 @@ export function Strip({ pictures, onPicture }: Props) {
           )}
         </li>
       ))}
-      {more > 0 && <li><button type="button" className="queue-thumb" aria-label={say('morePictures', { count: more })} onClick={() => setAll(true)}>+{more}</button></li>}
+      {more > 0 && (
+        <li>
+          <button type="button" className="queue-thumb" aria-label={say('morePictures', { count: more })} onClick={() => setAll(true)}>+{more}</button>
+        </li>
+      )}
     </ul>
   )
 }

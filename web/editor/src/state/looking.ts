@@ -1,6 +1,7 @@
 import { create } from 'zustand'
-import { graph } from './document'
+import { nodeAt } from '../workflow/scopes'
 import type { Path } from '../workflow/types'
+import { catalogue, graph, workflow } from './document'
 
 /** What is looked at: the source socket of a value. */
 export interface Looked {
@@ -39,4 +40,13 @@ export function unpin(looked: Looked): void {
 
 export function same(a: Looked, b: Looked): boolean {
   return a.path === b.path && a.socket === b.socket
+}
+
+/** Look at what the document gives, if nothing is looked at: the first value that a node with an effect takes. */
+export function lookAtResult(): void {
+  const { now, pinned, tab } = useLooking.getState()
+  if (now || pinned.length || tab) return
+  const acting = new Set(catalogue().nodes.filter((type) => type.effect).map((type) => type.name))
+  const wire = graph().wires.find(({ to }) => acting.has(nodeAt(workflow(), to)?.type ?? ''))
+  if (wire) lookAt(wire.from, wire.output)
 }

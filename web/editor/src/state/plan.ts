@@ -1,5 +1,6 @@
 import type { CallPlanState, Cell, Plan, PlannedCall } from '../server/types'
 import { isRepeat, type Json, type Path, type Workflow } from '../workflow/types'
+import { grouped } from '../workflow/records'
 import { nodeAt } from '../workflow/scopes'
 import type { Graph } from '../workflow/graph'
 
@@ -12,7 +13,7 @@ export interface PlanIndex extends Plan {
 }
 
 export function indexed(plan: Plan): PlanIndex {
-  const byPath = Map.groupBy(plan.calls, (call) => call.path)
+  const byPath = grouped(plan.calls, (call) => call.path)
   const states = new Map(
     [...byPath].map(([path, calls]) => {
       const counts = { cached: 0, run: 0, unneeded: 0 }

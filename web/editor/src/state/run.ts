@@ -6,6 +6,7 @@ import type { CallRecord, Fault, Job, Order, Plan, ServerEvent } from '../server
 import type { Path } from '../workflow/types'
 import { t } from './texts'
 import { useEditor, workflow } from './document'
+import { lookAtResult } from './looking'
 import { indexed, type PlanIndex } from './plan'
 
 /** What the latest run did at a node, all its calls together. */
@@ -186,7 +187,10 @@ export function attend(): void {
 async function ended(job: Job | null): Promise<void> {
   planSoon(0)
   if (!job) return
-  if (job.state === 'done') toast(t.now('done'), { kind: 'good' })
+  if (job.state === 'done') {
+    toast(t.now('done'), { kind: 'good' })
+    lookAtResult()
+  }
   if (job.state === 'failed') toast(job.errors[0] ?? t.now('failed'), { kind: 'bad' })
   const full = await api.job(job.id).catch(() => null)
   if (full && useRun.getState().job?.id === job.id) useRun.setState({ job: full })

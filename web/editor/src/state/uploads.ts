@@ -1,6 +1,9 @@
+import { schemaOfInput } from '../graph/sizes'
 import { api } from '../server/api'
+import type { NodeType } from '../server/types'
 import { setParam } from '../workflow/edit'
-import { allPaths, nodeAt } from '../workflow/scopes'
+import { setInput } from '../workflow/inputs'
+import { allPaths, INPUTS, nodeAt } from '../workflow/scopes'
 import { isRepeat, type Path } from '../workflow/types'
 import { catalogue, edit, workflow } from './document'
 
@@ -12,25 +15,43 @@ export const fileHelp = {
   thumbnail: (path: string): string | null => (/^uploads\/[^/]+$/.test(path) ? `/api/${path}?side=64` : null),
 }
 
-/** A param that names a file. */
+/** What names a file: a param of a node, or an input of the workflow that such a param reads. */
 export interface FilePlace {
   path: Path
   param: string
 }
 
-/** The params in the document that name a picture: those for a file, of nodes that give something seen as a picture at once. */
-export function filePlaces(): FilePlace[] {
-  return allPaths(workflow()).flatMap((path) => {
-    const node = nodeAt(workflow(), path)
-    const type = catalogue().nodes.find((type) => type.name === node?.type)
-    if (!node || isRepeat(node) || !type || Object.keys(type.ports).length) return []
-    const seen = Object.values(type.outputs).some((kind) => catalogue().types[kind]?.views[0]?.name === 'picture')
-    return seen ? Object.entries(type.params).filter(([, schema]) => schema.file).map(([param]) => ({ path, param })) : []
-  })
+/** Whether a node is one that reads a picture file: it is given nothing but params, and what it gives is seen as it is. */
+function readsPicture(type: NodeType): boolean {
+  const seen = Object.values(type.outputs).some((kind) => catalogue().types[kind]?.views.some(({ name }) => name === 'picture'))
+  return seen && Object.keys(type.ports).length === 0
 }
 
-/** Send a picture to the server and let a node read it. */
-export async function usePicture(picture: Blob, { path, param }: FilePlace): Promise<void> {
-  const { path: sent } = await api.upload(picture)
-  edit((workflow) => setParam(workflow, path, param, sent))
+/** Where the document names pictures. */
+export function filePlaces(): FilePlace[] {
+  const found = new Map<string, FilePlace>()
+  for (const path of allPaths(workflow())) {
+    const node = nodeAt(workflow(), path)
+    const type = catalogue().nodes.find((type) => type.name === node?.type)
+    if (!node || isRepeat(node) || !type || !readsPicture(type)) continue
+    for (const [param, schema] of Object.entries(type.params)) {
+      if (!schema.file) continue
+      const from = node.in?.[param]
+      const place = from !== undefined && schemaOfInput(workflow(), catalogue(), from).file ? { path: INPUTS, param: from } : { path, param }
+      found.set(`${place.path}.${place.param}`, place)
+    }
+  }
+  return [...found.values()]
+}
+
+/** The nodes by which a picture file can be read, to be added. */
+export function pictureReaders(): { type: NodeType; param: string }[] {
+  return catalogue().nodes.filter(readsPicture).flatMap((type) => Object.entries(type.params).filter(([, schema]) => schema.file).map(([param]) => ({ type, param })))
+}
+
+/** Send a picture to the server, and let it be read in a place; gives its address. */
+export async function usePicture(picture: Blob, { path, param }: FilePlace): Promise<string> {
+  const sent = await api.upload(picture)
+  edit((workflow) => (path === INPUTS ? setInput(workflow, param, { default: sent.path }) : setParam(workflow, path, param, sent.path)))
+  return sent.url
 }

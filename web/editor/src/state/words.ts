@@ -1,19 +1,20 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { api, viewAddress } from '../server/api'
 import type { Json, Path } from '../workflow/types'
 import { catalogue, graph, workflow } from './document'
 import { valueAt } from './plan'
 import { useRun } from './run'
 
-const VIEW = 'tokens'
+/** What the views are called that list the tokens of a text, and that show a picture as it is. */
+const [TOKENS, PICTURE] = ['tokens', 'picture']
 const NONE: string[] = []
 
 /** The pieces of text by position, of the nearest value upstream that can list its tokens; none if there is no such. */
 export function useWords(path: Path, socket: string): string[] {
   const address = useRun((state) => {
-    const from = nearest(path, socket)
+    const from = nearest(path, socket, TOKENS)
     const found = from && valueAt(state.plan, workflow(), graph(), from.path, from.socket, state)
-    return found && 'key' in found && (found.kept || state.made.has(found.key)) ? viewAddress(found.key, found.output, VIEW, {}, 'json') : ''
+    return found && 'key' in found && (found.kept || state.made.has(found.key)) ? viewAddress(found.key, found.output, TOKENS, {}, 'json') : ''
   })
   const [words, setWords] = useState(NONE)
   useEffect(() => {
@@ -31,17 +32,37 @@ function wordsOf(table: Json): string[] {
   return text < 0 ? NONE : rows.map((row) => String(row[text]))
 }
 
-/** Upstream, breadth first, the first value of a type that has a table of tokens. */
-function nearest(path: Path, socket: string): { path: Path; socket: string } | undefined {
+/** The nearest value that is itself a picture: what a map of numbers may be laid over. */
+export function useNearestPicture(path: Path, socket: string): { key: string; output: string } | undefined {
+  const text = useRun((state) => {
+    const near = nearest(path, socket, PICTURE, 'both')
+    const found = near && valueAt(state.plan, workflow(), graph(), near.path, near.socket, state)
+    return found && 'key' in found && (found.kept || state.made.has(found.key)) ? `${found.key} ${found.output}` : ''
+  })
+  return useMemo(() => {
+    const [key, output = ''] = text.split(' ')
+    return key ? { key, output } : undefined
+  }, [text])
+}
+
+/** Breadth first, the nearest value of a type that can be seen in a way of that name. */
+function nearest(path: Path, socket: string, view: string, way: 'up' | 'both' = 'up'): { path: Path; socket: string } | undefined {
   const { wires, kinds } = graph()
   const seen = new Set<Path>()
   const pending = [{ path, socket }]
   for (const end of pending) {
     const views = catalogue().types[kinds.get(`${end.path}|${end.socket}`) ?? '']?.views ?? []
-    if (views.some(({ name, shows }) => name === VIEW && shows === 'table')) return end
+    if (views.some(({ name }) => name === view)) return end
     if (seen.has(end.path)) continue
     seen.add(end.path)
-    for (const wire of wires) if (wire.to === end.path) pending.push({ path: wire.from, socket: wire.output })
+    for (const wire of wires) {
+      if (wire.to === end.path) pending.push({ path: wire.from, socket: wire.output })
+      else if (way === 'both' && wire.from === end.path) pending.push(...outputsOf(wire.to))
+    }
   }
   return undefined
+}
+
+function outputsOf(path: Path): { path: Path; socket: string }[] {
+  return [...graph().kinds.keys()].filter((name) => name.startsWith(`${path}|out:`)).map((name) => ({ path, socket: name.slice(path.length + 1) }))
 }

@@ -1,7 +1,7 @@
 import { Graph, layout as order } from '@dagrejs/dagre'
 import { drawnAt, setPlaces } from './drawing'
-import { siblings } from './graph'
 import { write } from './json'
+import { siblings } from './order'
 import { cornerOf, placeOf, soundLayout } from './places'
 import { isEmpty, own } from './records'
 import { mapReferences } from './references'

@@ -7,9 +7,10 @@ import { numberText, read, write } from './json'
 import { boundNames, fresh, freshNames, names, withBoundNames } from './names'
 import { cornerOf, shifted, soundLayout } from './places'
 import { mapKeys, own } from './records'
-import { back, type Moving, mapReferences, movedPath, movedSource, moves, rewire } from './references'
+import { mapReferences } from './references'
 import { type Outcome, refused } from './reasons'
 import { resolve } from './resolve'
+import { back, type Moving, movedPath, movedSource, moves, rewire } from './rewire'
 import { INPUTS, join, nameOf, nodeAt, nodesAt, outermost, parentOf, withNodes, within } from './scopes'
 import { isWorkflow } from './shape'
 import type { AnyNode, Frame, Input, Layout, Note, Path, Workflow } from './types'
@@ -20,26 +21,28 @@ const FORMAT = 1
 /** Nodes, notes and frames as text, which is a workflow that a person can read. Places in it are those on the canvas. */
 export function copy(workflow: Workflow, paths: readonly Path[]): string {
   const tops = outermost(paths).filter((path) => nodeAt(workflow, path))
-  const places = new Map<Path, Path>()
+  const names = new Map<Path, Path>()
   const taken = new Set<string>()
   for (const top of tops) {
     const name = fresh(taken, nameOf(top))
     taken.add(name)
-    places.set(top, name)
+    names.set(top, name)
   }
-  const moving: Moving = { places, names: new Map() }
-  const nodes = Object.fromEntries(Array.from(places, ([path, name]): [string, AnyNode] => [name, nodeAt(workflow, path)!]))
+  const moving: Moving = { places: names, names: new Map() }
+  const nodes = Object.fromEntries(Array.from(names, ([path, name]): [string, AnyNode] => [name, nodeAt(workflow, path)!]))
   const home = back(moving)
   const { workflow: part } = rewire(workflow, { diffuscope: FORMAT, nodes }, (path) => movedPath(home, path), (source) =>
     moves(moving, source.path) ? movedSource(workflow, moving, source) : undefined,
   )
   const layout = movedPlaces(workflow, moving, (path) => cornerOf(workflow, parentOf(path))).layout ?? {}
-  const kept = Object.entries(layout).filter(([path]) => [...places.values()].some((top) => within(path, top)))
+  const kept = Object.entries(layout).filter(([path]) => [...names.values()].some((top) => within(path, top)))
   const drawn = (list: '#notes' | '#frames') => {
-    const things = (workflow.layout?.[list] ?? []).filter((_, index) => paths.some((path) => drawnAt(path)?.list === list && drawnAt(path)?.index === index))
+    const chosen = new Set(paths.flatMap((path) => (drawnAt(path)?.list === list ? drawnAt(path)!.index : [])))
+    const things = (workflow.layout?.[list] ?? []).filter((_, index) => chosen.has(index))
     return things.length ? { [list]: things } : {}
   }
-  return write({ diffuscope: FORMAT, clipboard: FORMAT, nodes: part.nodes, layout: { ...Object.fromEntries(kept), ...drawn('#notes'), ...drawn('#frames') } }, 1)
+  const places = { ...Object.fromEntries(kept), ...drawn('#notes'), ...drawn('#frames') }
+  return write({ diffuscope: FORMAT, clipboard: FORMAT, nodes: part.nodes, layout: places }, 1)
 }
 
 /** Text as a workflow, or a part of one. */
@@ -118,7 +121,13 @@ function withInputs(workflow: Workflow, part: Workflow): { inputs: Record<string
 }
 
 /** The places of what was put in. */
-function withDrawn(workflow: Workflow, layout: Layout, tops: Path[], loop: Path | null, offset: readonly [number, number]): Outcome<{ paths: Path[] }> {
+function withDrawn(
+  workflow: Workflow,
+  layout: Layout,
+  tops: Path[],
+  loop: Path | null,
+  offset: readonly [number, number],
+): Outcome<{ paths: Path[] }> {
   const corner = cornerOf(workflow, loop)
   const inside = [offset[0] - corner[0], offset[1] - corner[1]]
   const places = Object.entries(layout).flatMap(([path, place]): [Path, Layout[string]][] => {

@@ -3,9 +3,12 @@ import { isAxis } from './kinds'
 import { fresh, isName, names, takenAt, withBoundNames } from './names'
 import { mapPlaces, shifted } from './places'
 import { mapKeys, own, withKey, withoutKey } from './records'
-import { cutLoose, type Moving, movedPath, RANGE, relocate, rewire, withLink } from './references'
+import { RANGE, withLink } from './references'
 import type { Outcome, Reason } from './reasons'
-import { eachNode, isCarried, join, loopAt, nameOf, nodeAt, nodesAt, outermost, parentOf, rangeOf, tidy, variableOf, within, withNode, withNodes } from './scopes'
+import { cutLoose, type Moving, movedPath, relocate, rewire } from './rewire'
+import {
+  eachNode, isCarried, join, loopAt, nameOf, nodeAt, nodesAt, outermost, parentOf, rangeOf, tidy, variableOf, within, withNode, withNodes,
+} from './scopes'
 import { type AnyNode, isRepeat, type Json, type Node, type Num, type Path, type Place, type Reference, type Repeat, type Workflow } from './types'
 
 /** A node more, at the top or in a loop, by a fresh name. Its params stay unwritten, so they have their defaults. */

@@ -14,7 +14,8 @@ import type { AnyNode, Workflow } from './types'
 const LABELS = { label: '', help: '', inputs: {}, outputs: {} }
 
 function completed(nodes: Partial<NodeType>[]): Catalogue {
-  const types = nodes.map((type) => ({ name: '', category: '', help: '', effect: false, ports: {}, params: {}, outputs: {}, labels: { en: LABELS, ja: LABELS }, ...type }))
+  const whole = { name: '', category: '', help: '', effect: false, ports: {}, params: {}, outputs: {}, labels: { en: LABELS, ja: LABELS } }
+  const types = nodes.map((type) => ({ ...whole, ...type }))
   return { nodes: types, builtins: [], types: {}, categories: {} }
 }
 

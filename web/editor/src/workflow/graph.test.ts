@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { connect, disconnect, whyNot } from './connect'
 import { catalogue, LOOPED, shipped, toys, workflowOf } from './fixtures'
-import { graphOf, hasCircle, type Link, socketsOf } from './graph'
+import { graphOf, type Link, socketsOf } from './graph'
 import { accepts, kindOfAxis, kindOfParam } from './kinds'
 import { read } from './json'
+import { hasCircle } from './order'
 import { nodeAt } from './scopes'
 import type { AnyNode, Json, Workflow } from './types'
 

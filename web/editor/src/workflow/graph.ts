@@ -1,9 +1,9 @@
 import type { Catalogue, NodeType } from '../server/types'
 import { isAxis, kindOfAxis, kindOfInput, kindOfParam, typeOf } from './kinds'
-import { own } from './records'
-import { isInner, mapReferences } from './references'
+import { has } from './records'
+import { mapReferences } from './references'
 import { resolve } from './resolve'
-import { carriedNames, eachNode, INPUTS, parentOf, variableOf, within } from './scopes'
+import { carriedNames, eachNode, INPUTS, variableOf } from './scopes'
 import { type AnyNode, isRepeat, type Path, type Reference, type Workflow } from './types'
 
 /** Two sockets, of two nodes. */
@@ -54,6 +54,9 @@ export interface Sockets {
   next: Socket[]
 }
 
+/** Their kind is that of the values. */
+const AXIS_OUTPUTS = { value: '' }
+
 const graphs = new WeakMap<Workflow, { catalogue: Catalogue; graph: Graph }>()
 
 /** The wires of a workflow and what travels on them. Asked again about the same workflow, it is the same graph. */
@@ -84,8 +87,8 @@ function read(workflow: Workflow, catalogue: Catalogue): Graph {
   mapReferences(workflow, (reference, scope, to, input) => {
     const source = resolve(scope, reference)
     const node = source && nodes.get(source.path)
-    const type = node && typeOf(catalogue, node)
-    const output = source && type ? outputOf(type, source.output) : source?.output
+    const outputs = node && (isAxis(node) ? AXIS_OUTPUTS : typeOf(catalogue, node)?.outputs)
+    const output = source && outputs ? outputOf(outputs, source.output) : source?.output
     if (!source || output === undefined) {
       dangling.push({ path: to, input, reference })
       return reference
@@ -97,7 +100,7 @@ function read(workflow: Workflow, catalogue: Catalogue): Graph {
     return reference
   })
 
-  const links = new Map(wires.map((wire) => [wire.id, wire]))
+  const links = new Map(wires.flatMap((wire) => (isRepeat(nodes.get(wire.to)!) ? [[wire.id, wire]] : [])))
   const kindOfCarried = (path: Path, name: string): string => {
     const key = `${path}|item:${name}`
     const kind = kinds.get(key)
@@ -124,82 +127,10 @@ function read(workflow: Workflow, catalogue: Catalogue): Graph {
 }
 
 /** The output that a reference means: the only one needs no name. */
-function outputOf(type: NodeType, output: string): string | undefined {
-  if (own(type.outputs, output.slice('out:'.length)) !== undefined) return output
-  const [only, ...others] = Object.keys(type.outputs)
+function outputOf(outputs: NodeType['outputs'], output: string): string | undefined {
+  if (has(outputs, output.slice('out:'.length))) return output
+  const [only, ...others] = Object.keys(outputs)
   return output === 'out:value' && only !== undefined && !others.length ? `out:${only}` : undefined
-}
-
-/** Nodes of the same level → those whose values they need, directly. */
-const needs = new WeakMap<Graph, Map<Path, Set<Path>>>()
-
-function needsOf(graph: Graph): Map<Path, Set<Path>> {
-  const known = needs.get(graph)
-  if (known) return known
-  const found = new Map<Path, Set<Path>>()
-  for (const wire of graph.wires) {
-    const ends = siblings(wire)
-    if (!ends) continue
-    const needed = found.get(ends.reader)
-    if (needed) needed.add(ends.source)
-    else found.set(ends.reader, new Set([ends.source]))
-  }
-  needs.set(graph, found)
-  return found
-}
-
-/** The two nodes of one level between which a link makes an order; null where there is none. */
-export function siblings({ from, output, to, input }: Link): { level: Path | null; source: Path; reader: Path } | null {
-  if (from === INPUTS || output.startsWith('item:')) return null
-  const inner = isInner(input)
-  let level = parentOf(from)
-  while (!within(inner ? to : parentOf(to), level)) level = parentOf(level!)
-  // What a loop hands on comes after all of its body.
-  if (inner && to === level) return null
-  const at = (path: Path) => {
-    const end = path.indexOf('.', level === null ? 0 : level.length + 1)
-    return end < 0 ? path : path.slice(0, end)
-  }
-  return { level, source: at(from), reader: at(to) }
-}
-
-/** Whether a link would make a node wait for itself. */
-export function closesCircle(graph: Graph, link: Link): boolean {
-  const ends = siblings(link)
-  return ends !== null && (ends.source === ends.reader || upstream(graph, ends.source).has(ends.reader))
-}
-
-/** Whether there is a node that waits for itself. */
-export function hasCircle(graph: Graph): boolean {
-  const needed = needsOf(graph)
-  const done = new Set<Path>()
-  const waiting = new Map(Array.from(needed, ([path, sources]) => [path, sources.size]))
-  const readers = new Map<Path, Path[]>()
-  for (const [path, sources] of needed) for (const source of sources) readers.set(source, [...(readers.get(source) ?? []), path])
-  const ready = [...readers.keys()].filter((path) => !waiting.has(path))
-  for (const path of ready) {
-    done.add(path)
-    for (const reader of readers.get(path) ?? []) {
-      waiting.set(reader, waiting.get(reader)! - 1)
-      if (waiting.get(reader) === 0) ready.push(reader)
-    }
-  }
-  return [...needed.keys()].some((path) => !done.has(path))
-}
-
-const upstreams = new WeakMap<Graph, Map<Path, Set<Path>>>()
-
-/** The nodes of a node's level that it depends on, and itself. */
-export function upstream(graph: Graph, path: Path): ReadonlySet<Path> {
-  let known = upstreams.get(graph)
-  if (!known) upstreams.set(graph, (known = new Map()))
-  let found = known.get(path)
-  if (!found) {
-    const needed = needsOf(graph)
-    known.set(path, (found = new Set([path])))
-    for (const one of found) for (const source of needed.get(one) ?? []) found.add(source)
-  }
-  return found
 }
 
 /** The sockets of a node. `read` are those outputs that something reads: all that can be told of an unknown type. */
@@ -234,6 +165,7 @@ function merged(sockets: Socket[], strays: Socket[]): Socket[] {
   return [...sockets, ...strays.filter(({ id }) => !sockets.some((other) => other.id === id))]
 }
 
-function socket(id: string, name: string, kind: string | null, { port = false, required = false, gathers = null, known = true }: Partial<Socket> = {}): Socket {
+function socket(id: string, name: string, kind: string | null, more: Partial<Socket> = {}): Socket {
+  const { port = false, required = false, gathers = null, known = true } = more
   return { id, name, kind, port, required, gathers, known }
 }

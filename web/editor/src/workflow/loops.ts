@@ -2,13 +2,14 @@ import type { Catalogue } from '../server/types'
 import { LOOP, PAD } from './arrange'
 import { referenceTo } from './connect'
 import { movedPlaces, newLoop } from './edit'
-import { graphOf, hasCircle, socketsOf, upstream, type Wire } from './graph'
+import { graphOf, socketsOf, type Wire } from './graph'
 import { isJsonKind, typeOf } from './kinds'
 import { boundNames, fresh, freshNames, names, takenAt, visibleAt, withBoundNames } from './names'
+import { hasCircle, upstream } from './order'
 import { cornerOf, mapPlaces, placeOf } from './places'
-import { type Moving, moves, movedSource, relocate, type Rewired } from './references'
 import { type Outcome, type Reason, refused } from './reasons'
 import { resolve, scopeAt, type Source } from './resolve'
+import { type Moving, moves, movedSource, relocate, type Rewired } from './rewire'
 import { isCarried, join, loopAt, nameOf, nodeAt, nodesAt, outermost, parentOf, within, withNode, withNodes } from './scopes'
 import type { AnyNode, Path, Reference, Workflow } from './types'
 
@@ -59,7 +60,9 @@ function moveLevel(workflow: Workflow, catalogue: Catalogue, tops: Path[], loop:
     if (!moves(moving, path) || moves(moving, source.path)) return undefined
     const item = source.output.startsWith('item:')
     // Into the loop that it read: what was there in the end is there at each iteration as what is carried.
-    if (!item && within(loop, source.path) && loop !== null) return { ...source, output: `item:${source.output.slice('out:'.length).replace(/\.all$/, '')}`, local: '' }
+    if (!item && loop !== null && within(loop, source.path)) {
+      return { ...source, output: source.output.replace(/^out:(\w+).*$/, 'item:$1'), local: '' }
+    }
     const known = item ? source.path : parentOf(source.path)
     return !source.every && !within(loop, known) ? null : undefined
   })
@@ -114,7 +117,9 @@ export function wrap(workflow: Workflow, catalogue: Catalogue, paths: readonly P
     const wire = wires.get(`${to}|${input}`)
     if (!wire || !pair) return undefined
     const inside = moves(moving, to)
-    if (inside && wire.from === pair.start.from && wire.output === pair.start.output) return { path, output: `item:${carried}`, every: false, local: '' }
+    if (inside && wire.from === pair.start.from && wire.output === pair.start.output) {
+      return { path, output: `item:${carried}`, every: false, local: '' }
+    }
     if (inside || wire.from !== pair.end.path || wire.output !== pair.end.output) return undefined
     return { path, output: `out:${carried}`, every: false, local: `.${carried}` }
   })
@@ -164,7 +169,7 @@ export function unwrap(workflow: Workflow, path: Path): Moved & { workflow: Work
   const tops = Object.keys(loop.body).map((name) => join(path, name))
   const moving = movingTo(workflow, withNode(workflow, path, null), tops, level)
   const body = tops.map((top): [string, AnyNode] => [nameOf(moving.places.get(top)!), withBoundNames(nodeAt(workflow, top)!, moving.names)])
-  const around = Object.entries(nodesAt(workflow, level)!).flatMap(([name, node]) => (name === nameOf(path) ? body : [[name, node] as [string, AnyNode]]))
+  const around = Object.entries(nodesAt(workflow, level)!).flatMap((entry): [string, AnyNode][] => (entry[0] === nameOf(path) ? body : [entry]))
 
   const started = (name: string): Source | null => {
     const reference = loop.carry && isCarried(loop, name) ? loop.carry[name] : undefined
@@ -180,7 +185,8 @@ export function unwrap(workflow: Workflow, path: Path): Moved & { workflow: Work
     const name = output.replace(/^\w+:/, '').replace(/\.all$/, '')
     return output.startsWith('item:') ? started(name) : ended(name)
   }
-  const rewired = relocate(workflow, withNodes(workflow, level, Object.fromEntries(around)), moving, (source) => (source.path === path ? of(source) : undefined))
+  const after = withNodes(workflow, level, Object.fromEntries(around))
+  const rewired = relocate(workflow, after, moving, (source) => (source.path === path ? of(source) : undefined))
   const [x, y] = placeOf(workflow, path) ?? [0, 0]
   const placed = movedPlaces(rewired.workflow, moving, () => [x, y])
   const gone = mapPlaces(placed, (at, place) => (at === path ? null : [at, place]))

@@ -45,3 +45,15 @@ export function mapKeys<T>(record: Record<string, T>, map: (key: string) => stri
 export function isEmpty(record: object | undefined): boolean {
   return record === undefined || Object.keys(record).length === 0
 }
+
+/** Items by what they have in common, in their order. */
+export function grouped<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}

@@ -1,0 +1,122 @@
+"""Text to image from an empty canvas, by mouse and by keyboard alone; undo; copy and paste."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from desk import (
+    add,
+    card,
+    drag,
+    draw,
+    dock,
+    document,
+    done,
+    expect,
+    field,
+    free_spot,
+    fresh,
+    from_menu,
+    key,
+    last_job,
+    middle,
+    pick,
+    planned,
+    run,
+    shown,
+    socket,
+    source,
+    template,
+    tidy,
+    wire,
+    write,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+pytestmark = pytest.mark.slow
+
+WISH = {"prompt": "a fox face", "seed": 7, "steps": 4, "guidance_scale": 3.0}
+WIRES = [
+    ("load_checkpoint", "out:tokenizer", "tokenize_2", "in:tokenizer"),
+    ("load_checkpoint", "out:text_encoder", "encode", "in:text_encoder"),
+    ("load_checkpoint", "out:text_encoder", "encode_2", "in:text_encoder"),
+    ("tokenize", "out:value", "encode", "in:tokens"),
+    ("tokenize_2", "out:value", "encode_2", "in:tokens"),
+    ("load_checkpoint", "out:unet", "noise", "in:unet"),
+    ("load_checkpoint", "out:vae", "noise", "in:vae"),
+    ("load_checkpoint", "out:unet", "schedule", "in:unet"),
+    ("noise", "out:value", "start", "in:noise"),
+    ("schedule", "out:value", "start", "in:schedule"),
+    ("start", "out:value", "repeat", "in:+"),
+    ("repeat", "item:latent", "repeat.denoise_step", "in:latent"),
+    ("repeat", "item:#i", "repeat.denoise_step", "in:index"),
+    ("load_checkpoint", "out:unet", "repeat.denoise_step", "in:unet"),
+    ("schedule", "out:value", "repeat.denoise_step", "in:schedule"),
+    ("encode", "out:value", "repeat.denoise_step", "in:positive"),
+    ("encode_2", "out:value", "repeat.denoise_step", "in:negative"),
+    ("noise", "out:value", "repeat.denoise_step", "in:noise"),
+    ("repeat.denoise_step", "out:value", "repeat", "in:next.latent"),
+    ("load_checkpoint", "out:vae", "vae_decode", "in:vae"),
+    ("repeat", "out:latent", "vae_decode", "in:latent"),
+]
+
+
+def made_what_ships_makes(page: Page) -> None:
+    """The workflow that was sent last gives the very value that the shipped one gives."""
+    job = last_job(page)
+    assert job["state"] == "done", job["errors"]
+    assert len(job["pictures"]) == 1
+    assert key(page, "vae_decode", workflow=job["workflow"]) == key(page, "image", template="text_to_image", inputs=WISH)
+
+
+def test_by_mouse(page: Page) -> None:
+    fresh(page)
+    add(page, "Load checkpoint")
+    drag(page, middle(socket(page, "load_checkpoint", "out:tokenizer")), free_spot(page))
+    offered = page.get_by_role("option")
+    expect(page.get_by_role("option", name="Tokenize", exact=True)).to_be_visible()
+    expect(page.get_by_role("option", name="VAE decode", exact=True)).to_have_count(0)
+    assert offered.count() < 5
+    pick(page, "Tokenize")
+    expect(wire(page, "tokenize", "tokenizer")).to_be_visible()
+
+    for label in ("Encode tokens", "Tokenize", "Encode tokens", "Noise", "Schedule", "Start", "Repeat", "Denoise step", "VAE decode"):
+        tidy(page)
+        add(page, label)
+    tidy(page)
+    head, frame = card(page, "denoise_step").locator(".graph-title"), card(page, "repeat").locator(".graph-loop")
+    drag(page, middle(head), middle(frame))
+    expect(card(page, "repeat.denoise_step")).to_be_visible()
+    tidy(page)
+
+    draw(page, ("load_checkpoint", "out:vae"), ("encode", "in:tokens"))
+    expect(page.locator(".fields-toast")).to_contain_text("This socket reads Tokens; that gives VAE.")
+    page.locator(".fields-toast").get_by_role("button", name="Close").click()
+    expect(wire(page, "encode", "tokens")).to_have_count(0)
+    for begin, give, end, take in WIRES:
+        draw(page, (begin, give), (end, take))
+        name = take.removeprefix("in:").replace("+", "carry.latent")
+        expect(wire(page, end, name)).to_have_attribute("aria-label", f"Wire from {begin} {give} to {end} in:{name}")
+    tidy(page)
+    drag(page, middle(socket(page, "vae_decode", "out:value")), free_spot(page))
+    pick(page, "Save image")
+
+    write(page, "tokenize.text", WISH["prompt"])
+    write(page, "tokenize_2.text", "x")
+    write(page, "tokenize_2.text", "")
+    write(page, "noise.seed", WISH["seed"])
+    write(page, "schedule.steps", WISH["steps"])
+    write(page, "repeat.denoise_step.guidance_scale", WISH["guidance_scale"])
+    card(page, "repeat").get_by_label("to", exact=True).fill(str(WISH["steps"]))
+    page.keyboard.press("Tab")
+    run(page)
+
+    made_what_ships_makes(page)
+    assert shown(page, card(page, "vae_decode").locator(".graph-window img"))
+    from_menu(page, "Open…")
+    page.get_by_role("tab", name="Pictures").click()
+    (saved,) = last_job(page)["pictures"]
+    expect(page.get_by_role("dialog").locator(f'img[src^="{saved["url"]}"]')).to_be_visible()
