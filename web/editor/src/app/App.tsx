@@ -1,5 +1,5 @@
 import './app.css'
-import { ReactFlowProvider, useReactFlow } from '@xyflow/react'
+import { ReactFlowProvider } from '@xyflow/react'
 import { useCallback, useEffect, useState } from 'react'
 import { Menu } from '../fields/Menu'
 import { ShortcutList } from '../fields/ShortcutList'
@@ -16,7 +16,7 @@ import { EndMenu, Menus } from '../graph/Menus'
 import { Search } from '../graph/Search'
 import { api, Refused } from '../server/api'
 import { follow, useOnline } from '../server/socket'
-import { open, useEditor, workflow } from '../state/document'
+import { back, open, useEditor, workflow } from '../state/document'
 import { restore } from '../state/draft'
 import { attend, planSoon } from '../state/run'
 import { useLanguage } from '../text/text'
@@ -70,10 +70,10 @@ export function App() {
 function Desk({ first }: { first: boolean }) {
   const say = t()
   const online = useOnline((state) => state.online)
-  const flow = useReactFlow()
   const [dialog, setDialog] = useState<Dialog>(first ? { is: 'gallery', first: true } : null)
   const [menu, setMenu] = useState<{ x: number; y: number } | null>(null)
   const about = useEditor((state) => state.about)
+  const replaced = useEditor((state) => state.replaced)
   const close = useCallback(() => setDialog(null), [])
 
   const take = useCallback(({ workflow, name, version, template, sweeps }: Opened) => {
@@ -129,6 +129,7 @@ function Desk({ first }: { first: boolean }) {
 
   const files = [
     { label: say('new'), run: () => open({ diffuscope: 1, nodes: {} }) },
+    ...(replaced ? [{ label: say('previous', { title: replaced.history.present.title || say('untitled') }), run: back }] : []),
     { label: say('open'), keys: ['Ctrl', 'O'], run: () => setDialog({ is: 'gallery', first: false }) },
     null,
     { label: say('save'), keys: ['Ctrl', 'S'], run: () => void saveNow() },
@@ -144,7 +145,6 @@ function Desk({ first }: { first: boolean }) {
           setMenu({ x: left, y: bottom + 4 })
         }}
         onHelp={() => setDialog({ is: 'help' })}
-        onGo={(path) => void flow.fitView({ nodes: [{ id: path }], maxZoom: 1, padding: 0.5, duration: 200 })}
       />
       {!online && <p className="app-offline" role="alert">{say('offline')}</p>}
       <main className="app-main">

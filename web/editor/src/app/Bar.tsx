@@ -4,8 +4,8 @@ import { arrangeAll } from '../graph/actions'
 import { placeOf } from '../graph/faults'
 import { openSearch } from '../graph/menu'
 import { TextField } from '../graph/TextField'
-import { edit, isChanged, redo, select, undo, useEditor, useWorkflow } from '../state/document'
-import { useLooking } from '../state/looking'
+import { edit, isChanged, redo, undo, useEditor, useWorkflow } from '../state/document'
+import { goTo, useLooking } from '../state/looking'
 import { cancel, isActive, run, useRun } from '../state/run'
 import { useLanguage } from '../text/text'
 import { setTitle } from '../workflow/edit'
@@ -16,11 +16,10 @@ import { t } from './texts'
 interface Props {
   onFiles: (event: React.MouseEvent<HTMLElement>) => void
   onHelp: () => void
-  onGo: (path: string) => void
 }
 
 /** The bar at the top: the document, what is done to it, and running it. */
-export function Bar({ onFiles, onHelp, onGo }: Props) {
+export function Bar({ onFiles, onHelp }: Props) {
   const say = t()
   const { language, speak } = useLanguage()
   const theme = useTheme((state) => state.theme)
@@ -45,7 +44,7 @@ export function Bar({ onFiles, onHelp, onGo }: Props) {
         <button className="plain icon" title={say('arrange')} aria-label={say('arrange')} onClick={arrangeAll}><Tidy /></button>
       </div>
       <span className="grow" />
-      <Standing onGo={onGo} />
+      <Standing />
       <RunButton />
       <div className="app-group">
         <button className="plain icon" title={say('look')} aria-label={say('look')} aria-pressed={tab === 'look'} onClick={() => toggle('look')}><Eye /></button>
@@ -72,16 +71,13 @@ function QueueButton({ pressed, onClick }: { pressed: boolean; onClick: () => vo
 }
 
 /** What a run would do, or what is wrong. */
-function Standing({ onGo }: { onGo: (path: string) => void }) {
+function Standing() {
   const say = t()
   const { faults, counts } = useRun(useShallow(({ faults, plan }) => ({ faults, counts: plan?.counts })))
   if (faults.length) {
     const go = () => {
       const { path } = placeOf(faults[0]!.where)
-      if (path) {
-        select([path])
-        onGo(path)
-      }
+      if (path) goTo(path)
     }
     return (
       <button className="plain fault app-standing cut" title={faults.map(({ where, message, hint }) => [where, message, hint].filter(Boolean).join(': ')).slice(0, 12).join('\n')} onClick={go}>

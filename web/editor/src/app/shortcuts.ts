@@ -19,7 +19,7 @@ export function shortcuts(say: ReturnType<typeof t>): ShortcutGroup[] {
     {
       title: say('selection'),
       rows: [
-        row('kMove', '↑ ↓ ← →'), row('kConnect', 'C'), row('kConnectTo', 'Shift', 'C'), row('kLook', 'L'), row('kBypass', 'B'), row('kWrap', 'Ctrl', 'L'),
+        row('kMove', '↑ ↓ ← →'), row('kFields', 'Enter'), row('kMenu', '.'), row('kRename', 'F2'), row('kConnect', 'C'), row('kConnectTo', 'Shift', 'C'), row('kLook', 'L'), row('kBypass', 'B'), row('kWrap', 'Ctrl', 'L'),
         row('kDuplicate', 'Ctrl', 'D'), row('kDelete', 'Delete'),
       ],
     },

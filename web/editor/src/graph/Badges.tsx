@@ -28,7 +28,7 @@ export function Badges({ path, node }: Props) {
         <span className="badge graph-bad" title={error}>{say('failed')}</span>
       ) : (
         <>
-          {seconds > 0 && <span className="badge" title={sizeText(bytes)}>{say('seconds', { seconds: secondsText(seconds) })}</span>}
+          {seconds > 0 && <span className="badge" title={say('cost', { seconds: secondsText(seconds), size: sizeText(bytes) })}>{say('seconds', { seconds: secondsText(seconds) })} · {sizeText(bytes)}</span>}
           {states && <PlanBadge {...states} stale={Boolean(last?.key) && states.run > 0} />}
         </>
       )}

@@ -7,7 +7,7 @@ import {
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { toast } from '../fields/toasts'
 import { catalogue, edit, graph, select, useEditor, useWorkflow, workflow } from '../state/document'
-import { lookAt } from '../state/looking'
+import { lookAt, useLooking } from '../state/looking'
 import { connect, disconnect, whyNot } from '../workflow/connect'
 import { setPlaces } from '../workflow/drawing'
 import { remove } from '../workflow/edit'
@@ -87,6 +87,11 @@ export function Canvas() {
     const { clientX: x, clientY: y } = 'changedTouches' in event ? event.changedTouches[0]! : event
     openSearch({ x, y, ...(source ? { from: end } : { to: end }) })
   }, [])
+
+  const goal = useLooking((state) => state.goal)
+  useEffect(() => {
+    if (goal) void flow.fitView({ nodes: [{ id: goal.path }], maxZoom: 1, padding: 0.4, duration: 200 })
+  }, [goal, flow])
 
   useEffect(() => keysOfCanvas(area, flow), [flow])
 

@@ -1,10 +1,10 @@
-import { memo, useState } from 'react'
+import { memo } from 'react'
 import { useLanguage } from '../text/text'
 import { edit, useEditor } from '../state/document'
 import { useRun } from '../state/run'
 import { rename } from '../workflow/edit'
 import type { AnyNode, Path } from '../workflow/types'
-import { openMenu } from './menu'
+import { openMenu, useMenus } from './menu'
 import { tinted } from './colours'
 import { builtinOf, typeOf } from './sizes'
 import { Badges } from './Badges'
@@ -25,7 +25,7 @@ export const Head = memo(function Head({ path, node, category = 'flow', children
   const type = typeOf(catalogue, node.type) ?? builtinOf(catalogue, node.type)
   const labels = type?.labels[language]
   const fraction = useRun((state) => state.nodes[path]?.fraction ?? null)
-  const [renaming, setRenaming] = useState(false)
+  const renaming = useMenus((state) => state.renaming === path)
   const name = path.split('.').at(-1)!
   return (
     <header className="graph-head" style={tinted(catalogue, type ? category : null)} title={node.note ?? labels?.help}>
@@ -35,7 +35,7 @@ export const Head = memo(function Head({ path, node, category = 'flow', children
           className="graph-rename nodrag mono" defaultValue={name} autoFocus aria-label={say('rename')}
           onFocus={(event) => event.target.select()}
           onBlur={(event) => {
-            setRenaming(false)
+            useMenus.setState({ renaming: null })
             if (event.target.value !== name) edit((workflow) => rename(workflow, path, event.target.value))
           }}
           onKeyDown={(event) => {
@@ -46,7 +46,7 @@ export const Head = memo(function Head({ path, node, category = 'flow', children
           }}
         />
       ) : (
-        <span className="graph-name mono cut" onDoubleClick={() => setRenaming(true)}>{name}</span>
+        <span className="graph-name mono cut" onDoubleClick={() => useMenus.setState({ renaming: path })}>{name}</span>
       )}
       {children}
       <Badges path={path} node={node} />
@@ -55,7 +55,7 @@ export const Head = memo(function Head({ path, node, category = 'flow', children
         onClick={(event) => {
           event.stopPropagation()
           const { left, bottom } = event.currentTarget.getBoundingClientRect()
-          openMenu({ x: left, y: bottom, path, rename: () => setRenaming(true) })
+          openMenu({ x: left, y: bottom, path })
         }}
       >
         ⋯

@@ -45,7 +45,7 @@ function nodeItems(menu: OpenMenu, path: Path, flow: Flow, say: Say): MenuItem[]
     { label: say('connectFrom'), keys: ['C'], run: () => startConnecting(path, menu), disabled: sources.length === 0 && say('nothingFits') },
     { label: say('connectTo'), keys: ['Shift', 'C'], run: () => endConnecting(path, menu), disabled: targets.length === 0 && say('nothingFits') },
     null,
-    ...(menu.rename ? [{ label: say('rename'), run: menu.rename }] : []),
+    { label: say('rename'), keys: ['F2'], run: () => useMenus.setState({ renaming: path }) },
     { label: say('duplicate'), keys: ['Ctrl', 'D'], run: () => duplicate(paths) },
     { label: node.bypass ? say('unbypass') : say('bypass'), keys: ['B'], run: () => toggleBypass(paths) },
     { label: say('wrap'), keys: ['Ctrl', 'L'], run: () => wrapAll(paths) },

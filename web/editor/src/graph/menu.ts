@@ -9,7 +9,6 @@ export interface OpenMenu {
   path?: Path
   /** An input of the workflow. */
   input?: string
-  rename?: () => void
 }
 
 /** A search that is open: for a node to add, or for the other end of a wire. */
@@ -34,7 +33,7 @@ interface Menus {
   menu: OpenMenu | null
   search: OpenSearch | null
   ends: OpenEnds | null
-  /** The workflow's input whose name is being written. */
+  /** The node, or the input of the workflow, whose name is being written. */
   renaming: string | null
 }
 

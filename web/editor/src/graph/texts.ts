@@ -19,6 +19,7 @@ export const t = texts('graph', {
   failed: ['failed', '失敗'],
   fault: ['has a fault', 'エラーあり'],
   seconds: ['{seconds} s', '{seconds} 秒'],
+  cost: ['{seconds} s to compute, {size} of values', '計算 {seconds} 秒、値 {size}'],
   unknown: ['This node is not installed here. It is kept as it is.', 'このノードはインストールされていません。内容はそのまま保持されます。'],
   noValue: ['no value yet', 'まだ値がありません'],
   iteration: ['Step shown', '表示するステップ'],

@@ -24,6 +24,8 @@ interface Editor {
   about: About
   history: History
   selected: ReadonlySet<Path>
+  /** The document that another was opened in place of, if it had changes that were not saved. */
+  replaced: Pick<Editor, 'about' | 'history'> | null
 }
 
 const EMPTY: Workflow = { diffuscope: 1, nodes: {} }
@@ -34,6 +36,7 @@ export const useEditor = create<Editor>(() => ({
   about: { name: '', version: null, template: '', saved: EMPTY },
   history: started(EMPTY),
   selected: new Set(),
+  replaced: null,
 }))
 
 export function workflow(): Workflow {
@@ -82,11 +85,17 @@ export function select(paths: Iterable<Path>): void {
 /** Open a document in place of the one that is there; what has no place on the canvas yet is arranged. */
 export function open(opened: Workflow, about: Partial<About> = {}): void {
   const placed = withLayout(opened, sizer(opened, catalogue()))
-  useEditor.setState({
+  useEditor.setState((before) => ({
     about: { name: '', version: null, template: '', saved: placed, ...about },
     history: started(placed),
     selected: new Set(),
-  })
+    replaced: isChanged(before) ? { about: before.about, history: before.history } : before.replaced,
+  }))
+}
+
+/** Go back to the document that was replaced, with all that can be undone in it; this one takes its place. */
+export function back(): void {
+  useEditor.setState(({ about, history, replaced }) => (replaced ? { ...replaced, selected: new Set(), replaced: { about, history } } : {}))
 }
 
 export function isChanged({ about, history }: Editor): boolean {

@@ -1,7 +1,7 @@
 import { create } from 'zustand'
 import { nodeAt } from '../workflow/scopes'
 import type { Path } from '../workflow/types'
-import { catalogue, graph, workflow } from './document'
+import { catalogue, graph, select, workflow } from './document'
 
 /** What is looked at: the source socket of a value. */
 export interface Looked {
@@ -14,9 +14,11 @@ interface Looking {
   now: Looked | null
   pinned: Looked[]
   tab: 'look' | 'queue' | null
+  /** The node that the canvas is to bring into view; a new object each time. */
+  goal: { path: Path } | null
 }
 
-export const useLooking = create<Looking>(() => ({ now: null, pinned: [], tab: null }))
+export const useLooking = create<Looking>(() => ({ now: null, pinned: [], tab: null, goal: null }))
 
 /** Look at a socket's value; an input's is that of the wire that leads there. */
 export function lookAt(path: Path, socket: string): void {
@@ -49,4 +51,10 @@ export function lookAtResult(): void {
   const acting = new Set(catalogue().nodes.filter((type) => type.effect).map((type) => type.name))
   const wire = graph().wires.find(({ to }) => acting.has(nodeAt(workflow(), to)?.type ?? ''))
   if (wire) lookAt(wire.from, wire.output)
+}
+
+/** Bring a node into view and select it. */
+export function goTo(path: Path): void {
+  select([path])
+  useLooking.setState({ goal: { path } })
 }

@@ -6,7 +6,7 @@ import type { CallRecord, Fault, Job, Order, Plan, ServerEvent } from '../server
 import type { Path } from '../workflow/types'
 import { t } from './texts'
 import { useEditor, workflow } from './document'
-import { lookAtResult } from './looking'
+import { goTo, lookAtResult } from './looking'
 import { indexed, type PlanIndex } from './plan'
 
 /** What the latest run did at a node, all its calls together. */
@@ -191,7 +191,11 @@ async function ended(job: Job | null): Promise<void> {
     toast(t.now('done'), { kind: 'good' })
     lookAtResult()
   }
-  if (job.state === 'failed') toast(job.errors[0] ?? t.now('failed'), { kind: 'bad' })
+  if (job.state === 'failed') {
+    const [path] = Object.entries(useRun.getState().nodes).find(([, node]) => node.error) ?? []
+    const action = path === undefined ? {} : { action: { label: t.now('goThere'), run: () => goTo(path) } }
+    toast(job.errors[0] ?? t.now('failed'), { kind: 'bad', ...action })
+  }
   const full = await api.job(job.id).catch(() => null)
   if (full && useRun.getState().job?.id === job.id) useRun.setState({ job: full })
 }
