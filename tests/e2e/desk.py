@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 expect = pytest.importorskip("playwright.sync_api").expect
+expect.set_options(timeout=20_000)
 RUN = 60_000
 """Milliseconds that a run of a few steps may take, on two busy cores."""
 
@@ -102,10 +103,15 @@ def add(page: Page, label: str) -> None:
 
 def pick(page: Page, label: str) -> None:
     """Search in the palette that is open, and take what is called so."""
-    search = page.get_by_role("combobox")
-    search.fill(label)
-    page.get_by_role("option", name=label, exact=True).first.click()
+    search = page.locator(".fields-palette")
+    search.get_by_role("combobox").fill(label)
+    option(page, label).click()
     expect(search).to_have_count(0)
+
+
+def option(page: Page, label: str) -> Locator:
+    """What the palette that is open offers by this name."""
+    return page.get_by_role("option").filter(has=page.get_by_text(label, exact=True)).first
 
 
 def middle(place: Locator) -> tuple[float, float]:

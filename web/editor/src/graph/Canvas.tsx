@@ -54,13 +54,25 @@ export function Canvas() {
   }, [present, known, say('wireFromTo')])
   const edges = useMemo(() => (chosen.size ? wires.map((wire) => (chosen.has(wire.id) ? { ...wire, selected: true } : wire)) : wires), [wires, chosen])
 
-  // A document that was opened is shown whole, once its nodes are there.
+  // A document that was opened is shown whole, once its nodes are there, and stays so until it is panned or zoomed.
   const origin = useRef<Workflow | null>(null)
+  const fitted = useRef('')
+  const fit = useCallback(async () => {
+    await flow.fitView(FIT)
+    fitted.current = JSON.stringify(flow.getViewport())
+  }, [flow])
   useEffect(() => {
     if (origin.current === opened.saved || nodes.length === 0) return
     origin.current = opened.saved
-    requestAnimationFrame(() => void flow.fitView(FIT))
-  }, [opened, nodes, flow])
+    requestAnimationFrame(() => void fit())
+  }, [opened, nodes, fit])
+  useEffect(() => {
+    const resized = new ResizeObserver(() => {
+      if (fitted.current === JSON.stringify(flow.getViewport())) requestAnimationFrame(() => void fit())
+    })
+    resized.observe(area.current!)
+    return () => resized.disconnect()
+  }, [flow, fit])
 
   const onNodesChange = useCallback((changes: NodeChange[]) => {
     setNodes((nodes) => applyNodeChanges(changes, nodes))
