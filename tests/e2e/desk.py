@@ -178,7 +178,9 @@ def done(page: Page) -> None:
     toast = page.locator(".fields-toast", has_text="Done")
     expect(toast).to_be_visible(timeout=RUN)
     toast.get_by_role("button", name="Close").click()
-    expect(page.locator(".app-standing")).to_have_text(re.compile(r"^0 to compute"))
+    job = last_job(page)
+    left = plan(page, workflow=job["workflow"], sweeps=job["sweeps"])["counts"]
+    expect(page.locator(".app-standing")).to_have_text(f"{left['run']} to compute, {left['cached']} cached")
 
 
 def planned(page: Page) -> None:

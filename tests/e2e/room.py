@@ -35,7 +35,7 @@ def enter(page: Page, template: str = "Text to image", address: str = "/") -> No
 def files(page: Page, item: str) -> None:
     """Choose from the menu of files."""
     page.get_by_role("button", name="Files").click()
-    page.get_by_role("menuitem", name=item).click()
+    page.locator("[role=menuitem] > .grow").get_by_text(item, exact=True).click()
 
 
 def drop(page: Page, path: Path, on: str = ".graph-area") -> None:
@@ -58,6 +58,11 @@ def export(page: Page) -> bytes:
 
 
 # ── what is on the page ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bar(page: Page) -> Locator:
+    """The bar at the top."""
+    return page.locator(".app-bar")
 
 
 def title(page: Page) -> Locator:
@@ -103,7 +108,7 @@ def write(page: Page, name: str, value: object) -> None:
 def send(page: Page) -> str:
     """Run the workflow; gives the job."""
     with page.expect_response(lambda answer: answer.url.endswith("/api/jobs")) as sent:
-        page.get_by_role("banner").locator("button.primary").click()
+        bar(page).locator("button.primary").click()
     assert sent.value.status == 201, sent.value.text()
     return sent.value.json()["id"]
 
@@ -111,9 +116,9 @@ def send(page: Page) -> str:
 def run(page: Page) -> dict[str, Any]:
     """Run the workflow to the end; gives the job."""
     id = send(page)
-    expect(page.get_by_role("banner").locator("button.primary")).to_be_visible(timeout=PATIENCE)
+    expect(bar(page).locator("button.primary")).to_be_visible(timeout=PATIENCE)
     page.request.get(f"/api/jobs/{id}/events", timeout=PATIENCE)  # ends with the job
-    expect(page.get_by_role("banner").locator("button.primary")).to_be_visible(timeout=PATIENCE)
+    expect(bar(page).locator("button.primary")).to_be_visible(timeout=PATIENCE)
     job = page.request.get(f"/api/jobs/{id}").json()
     assert job["state"] == "done", job["errors"]
     return job

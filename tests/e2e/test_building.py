@@ -25,6 +25,7 @@ from desk import (
     pick,
     planned,
     run,
+    show_all,
     shown,
     socket,
     source,
@@ -82,10 +83,10 @@ def test_by_mouse(page: Page) -> None:
     pick(page, "Tokenize")
     expect(wire(page, "tokenize", "tokenizer")).to_be_visible()
 
-    for label in ("Encode tokens", "Tokenize", "Encode tokens", "Noise", "Schedule", "Start", "Repeat", "Denoise step", "VAE decode"):
+    for labels in (("Encode tokens", "Tokenize", "Encode tokens"), ("Noise", "Schedule", "Start", "VAE decode"), ("Repeat", "Denoise step")):
+        for label in labels:
+            add(page, label)
         tidy(page)
-        add(page, label)
-    tidy(page)
     head, frame = card(page, "denoise_step").locator(".graph-title"), card(page, "repeat").locator(".graph-loop")
     drag(page, middle(head), middle(frame))
     expect(card(page, "repeat.denoise_step")).to_be_visible()
@@ -114,7 +115,10 @@ def test_by_mouse(page: Page) -> None:
     run(page)
 
     made_what_ships_makes(page)
-    assert shown(page, card(page, "vae_decode").locator(".graph-window img"))
+    show_all(page)
+    picture = card(page, "vae_decode").locator(".graph-window img")
+    assert source(picture)[0] == key(page, "image", template="text_to_image", inputs=WISH)
+    assert shown(page, picture)
     from_menu(page, "Open…")
     page.get_by_role("tab", name="Pictures").click()
     (saved,) = last_job(page)["pictures"]

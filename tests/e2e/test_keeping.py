@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Error, expect
-from room import OFFLINE, PATIENCE, WRITTEN, dialog, enter, field, files, forgive, pictured, run, save_as, saved, send
+from room import OFFLINE, PATIENCE, WRITTEN, bar, dialog, enter, field, files, forgive, pictured, run, save_as, saved, send
 from room import title, toast, write
 
 from tests.web.running import Running, start
@@ -71,7 +71,7 @@ def test_a_crash_loses_nothing(page: Page, context: BrowserContext) -> None:
     again.goto("/")
     expect(field(again, "prompt")).to_have_value("before the crash")
     expect(title(again)).to_have_value("Text to image")
-    expect(again.get_by_role("banner")).to_contain_text("not saved")
+    expect(bar(again)).to_contain_text("not saved")
 
 
 def test_a_tab_that_is_closed_at_once_loses_nothing(page: Page, context: BrowserContext) -> None:
@@ -138,7 +138,7 @@ def test_the_second_of_two_saves_is_told(page: Page, context: BrowserContext, co
     other.goto("/")
     other.get_by_role("tab", name="Saved").click()
     other.get_by_role("button", name=f"Open {name}").click()
-    expect(other.get_by_role("banner")).to_contain_text(f"{name}.json")
+    expect(bar(other)).to_contain_text(f"{name}.json")
 
     write(page, "prompt", "of the first")
     page.keyboard.press("Control+s")

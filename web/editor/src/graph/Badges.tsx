@@ -1,3 +1,5 @@
+import { memo } from 'react'
+import type { PlanIndex } from '../state/plan'
 import { useRun } from '../state/run'
 import type { AnyNode, Path } from '../workflow/types'
 import { faultsAt } from './faults'
@@ -9,43 +11,54 @@ interface Props {
 }
 
 /** How a node stands, in a word: what a run would do, what the last one did, what is wrong. */
-export function Badges({ path, node }: Props) {
+export const Badges = memo(function Badges({ path, node }: Props) {
   const say = t()
-  const states = useRun((state) => state.plan?.states.get(path))
-  const last = useRun((state) => state.nodes[path])
+  const standing = useRun((state) => standingOf(state, path))
+  const swept = useRun((state) => placesOf(state.plan, path))
+  const error = useRun((state) => state.nodes[path]?.error ?? '')
   const fault = useRun((state) => faultsAt(state.faults, path)[0])
-  const calls = useRun((state) => state.plan?.byPath.get(path)?.length ?? 0)
-  const cells = useRun((state) => state.plan?.wires[path]?.length ?? 0)
-  const loops = useRun((state) => loopCount(state.plan?.byPath.get(path)))
-  const swept = loops > 0 ? Math.round(calls / loops) : cells
-  const { seconds = 0, bytes = 0, error = '' } = last ?? {}
   if (node.bypass) return <span className="badge">{say('bypassed')}</span>
   if (fault) return <span className="badge graph-bad" title={[fault.message, fault.hint].filter(Boolean).join('; ')}>{say('fault')}</span>
   return (
     <>
       {swept > 1 && <span className="badge" title={say('times', { count: swept })}>×{swept}</span>}
-      {error ? (
-        <span className="badge graph-bad" title={error}>{say('failed')}</span>
-      ) : (
-        <>
-          {seconds > 0 && <span className="badge" title={say('cost', { seconds: secondsText(seconds), size: sizeText(bytes) })}>{say('seconds', { seconds: secondsText(seconds) })} · {sizeText(bytes)}</span>}
-          {states && <PlanBadge {...states} stale={Boolean(last?.key) && states.run > 0} />}
-        </>
-      )}
+      {error ? <span className="badge graph-bad" title={error}>{say('failed')}</span> : standing && <Dot standing={standing} />}
+      <Cost path={path} />
     </>
   )
+})
+
+type Standing = 'cached' | 'willRun' | 'stale'
+
+/** Whether the values of a node are there; `stale` if there are others, of the document as it was. */
+function standingOf({ plan, nodes }: ReturnType<typeof useRun.getState>, path: Path): Standing | null {
+  const states = plan?.states.get(path)
+  if (!plan || !states) return null
+  const last = nodes[path]
+  const same = last?.key && plan.byPath.get(path)!.some((call) => call.key === last.key)
+  if (states.run === 0 || (same && last.finished >= states.run)) return 'cached'
+  return last?.key && !same ? 'stale' : 'willRun'
 }
 
-function PlanBadge({ cached, run, unneeded, stale }: { cached: number; run: number; unneeded: number; stale: boolean }) {
+/** For how many places on axes a node is computed. */
+function placesOf(plan: PlanIndex | null, path: Path): number {
+  const calls = plan?.byPath.get(path)
+  return calls ? new Set(calls.map((call) => call.coordinates)).size : (plan?.wires[path]?.length ?? 0)
+}
+
+function Dot({ standing }: { standing: Standing }) {
+  const words = t()(standing)
+  return <span className={`graph-dot graph-dot-${standing}`} role="img" aria-label={words} title={words} />
+}
+
+/** What the last run spent at a node. */
+function Cost({ path }: { path: Path }) {
   const say = t()
-  const all = cached + run + unneeded
-  if (run === 0) return <span className="graph-dot graph-dot-cached" role="img" aria-label={say('cached')} title={say('cached')} />
-  const words = stale ? say('stale') : run < all ? say('partly', { run, all }) : say('willRun')
-  return <span className={`graph-dot ${stale ? 'graph-dot-stale' : 'graph-dot-run'}`} role="img" aria-label={words} title={words} />
-}
-
-function loopCount(calls: { iterations: number[] }[] | undefined): number {
-  return calls?.[0]?.iterations.length ? new Set(calls.map((call) => call.iterations.join())).size : 0
+  const seconds = useRun((state) => state.nodes[path]?.seconds ?? 0)
+  const bytes = useRun((state) => state.nodes[path]?.bytes ?? 0)
+  if (seconds === 0) return null
+  const given = { seconds: secondsText(seconds), size: sizeText(bytes) }
+  return <span className="graph-cost" title={say('cost', given)}>{say('seconds', given)} · {given.size}</span>
 }
 
 export function secondsText(seconds: number): string {

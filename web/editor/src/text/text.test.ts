@@ -20,3 +20,13 @@ test('what is Japanese is Japanese', () => {
   const same = rows.filter(([, [en, ja]]) => en === ja && /[a-z]{3}/i.test(en)).map(([key]) => key)
   expect(same).toEqual([])
 })
+
+const sources = import.meta.glob<string>(['../*/*.ts', '../*/*.tsx', '!../*/texts.ts', '!../*/*.test.ts'], { query: '?raw', import: 'default', eager: true })
+
+test('every text is said somewhere in its folder', () => {
+  const unsaid = Object.entries(TABLES).flatMap(([folder, table]) => {
+    const code = Object.entries(sources).filter(([path]) => path.startsWith(`../${folder}/`)).map(([, text]) => text).join('\n')
+    return Object.keys(table).filter((key) => !new RegExp(`\\b${key}\\b`).test(code)).map((key) => `${folder}.${key}`)
+  })
+  expect(unsaid).toEqual([])
+})
