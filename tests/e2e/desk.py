@@ -163,6 +163,80 @@ def settled(place: Locator) -> None:
     )
 
 
+# ── by keyboard ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def on(page: Page, test: str) -> bool:
+    """Whether what has the focus passes a test in JavaScript, as `e`."""
+    return page.evaluate(f"(() => {{ const e = document.activeElement; return Boolean({test}) }})()")
+
+
+def press_until(page: Page, key: str, test: str) -> None:
+    """Press a key until what has the focus passes a test."""
+    for _ in range(400):
+        if on(page, test):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not lead to {test}")
+
+
+def type_add(page: Page, label: str) -> None:
+    """Press Space, and choose a node."""
+    page.keyboard.press("Space")
+    type_pick(page, label)
+
+
+def type_pick(page: Page, label: str) -> None:
+    """Type into the palette that is open until what is wanted stands first, and take it."""
+    palette = page.locator(".fields-palette")
+    page.keyboard.type(label)
+    page.wait_for_timeout(300); print("PAL", label, palette.inner_text() if palette.count() else None, page.evaluate("document.activeElement.outerHTML")[:200])
+    expect(palette.locator("[aria-selected=true]").get_by_text(label, exact=True)).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(palette).to_have_count(0)
+
+
+def tab_to(page: Page, path: str) -> None:
+    """Go from card to card, and select one."""
+    for _ in range(400):
+        if on(page, "e === document.body"):
+            page.keyboard.press("Escape")  # or Tab would open the search
+        page.keyboard.press("Tab")
+        if on(page, f"e.dataset.id === {json.dumps(path)}"):
+            break
+    page.keyboard.press("Enter")
+    expect(card(page, path)).to_have_class(re.compile(r"\bselected\b"))
+
+
+def type_into(page: Page, path: str, place: str, *keys: str) -> None:
+    """Select a card, go to one of its fields, and type."""
+    tab_to(page, path)
+    press_until(page, "Tab", f"{place}")
+    page.keyboard.press("Control+a")
+    for text in keys:
+        page.keyboard.press(text) if text == "Backspace" else page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_be_focused()
+
+
+def type_wire(page: Page, begin: str, give: str, end: str, take: str) -> None:
+    """From the card that is selected: C, then which output, if there are several, then where to."""
+    if on(page, "e.matches('input, textarea')"):
+        page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    name = give.partition(":")[2]
+    if page.get_by_role("menu").count():
+        choose(page, f"{name}[…]" if give.startswith("item:") and "#" not in give else name)
+    type_pick(page, f"{end} · {take.partition(':')[2]}")
+
+
+def choose(page: Page, label: str) -> None:
+    """Choose from the menu that is open, with the arrow keys."""
+    expect(page.get_by_role("menu")).to_be_visible()
+    press_until(page, "ArrowDown", f"e.querySelector('.grow')?.textContent === {json.dumps(label)}")
+    page.keyboard.press("Enter")
+
+
 # ── running and looking ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import APIRequestContext, Locator, Page
 
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a run may take to show, on two busy cores."""
 
 OFFLINE = "The server does not answer. Nothing is lost"

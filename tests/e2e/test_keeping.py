@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-LONG = 150
+LONG = 80
 """Steps of a run that is interrupted."""
 
 
@@ -107,7 +107,7 @@ def test_the_server_goes_away_and_comes_back(page: Page, server: Running, compla
     page.wait_for_function(WRITTEN, arg="a cat face")
     again(server)
     expect(banner).to_have_count(0)
-    expect(toast(page, "Done")).to_be_visible(timeout=2 * PATIENCE)  # the job went on, and the page heard of it
+    expect(toast(page, "Done")).to_be_visible(timeout=PATIENCE)  # the job went on, and the page heard of it
     assert page.request.get(f"/api/jobs/{id}").json()["starts"] == 2
     expect(field(page, "prompt")).to_have_value("a cat face")
     write(page, "steps", 3)

@@ -9,7 +9,7 @@ import { loopAt, nodeAt, parentOf } from '../workflow/scopes'
 import { moveInto } from '../workflow/loops'
 import { isRepeat, type Path, type Place } from '../workflow/types'
 import { alignAll, arrangeAll, copied, duplicate, frameAround, meant, note, pasted, removeAll, toggleBypass, unwrapLoop, wrapAll } from './actions'
-import { sourcesOf, targetsOf } from './ends'
+import { called, sourcesOf, targetsOf } from './ends'
 import { positions } from './flow'
 import { openMenu, openSearch, useMenus, type OpenMenu } from './menu'
 import { typeOf } from './sizes'
@@ -95,7 +95,7 @@ export function EndMenu() {
   const ends = useMenus((state) => state.ends)
   const say = t()
   if (!ends) return null
-  const items = ends.ends.map((end) => ({ label: end.socket.slice(end.socket.indexOf(':') + 1), run: () => ends.then(end) }))
+  const items = ends.ends.map((end) => ({ label: called(end), run: () => ends.then(end) }))
   return <Menu items={items} at={ends.at} label={say(ends.ends[0]!.socket.startsWith('in:') ? 'chooseInput' : 'chooseOutput')} onClose={() => useMenus.setState({ ends: null })} />
 }
 

@@ -10,7 +10,7 @@ import { nodeAt } from '../workflow/scopes'
 import type { Place } from '../workflow/types'
 import { add, loopOfSelection } from './actions'
 import { hueOf } from './colours'
-import { link, sourcesFor, targetsFor, type End } from './ends'
+import { called, link, sourcesFor, targetsFor, type End } from './ends'
 import { loopUnder, positions } from './flow'
 import { openSearch, useMenus } from './menu'
 import { typeOf, WIDTH } from './sizes'
@@ -63,8 +63,9 @@ export function Search() {
   return <Palette items={items} onPick={pick} onClose={() => openSearch(null)} placeholder={placeholder} at={search} />
 }
 
-function endItem({ path, socket }: End): PaletteItem {
-  return { id: `${path} ${socket}`, label: `${path} · ${socket.slice(socket.indexOf(':') + 1)}`, detail: '', group: path }
+function endItem(end: End): PaletteItem {
+  const { path, socket } = end
+  return { id: `${path} ${socket}`, label: `${path} · ${called(end)}`, detail: '', group: path }
 }
 
 /** The socket of a new node that a wire fits; '' where no wire is asked for, null where none fits. */

@@ -11,6 +11,12 @@ export interface End {
   socket: string
 }
 
+/** A socket in a word; what a loop gives its body at every step is told from what it gives in the end. */
+export function called({ socket }: End): string {
+  const name = socket.slice(socket.indexOf(':') + 1)
+  return /^item:[^#]/.test(socket) ? `${name}[…]` : name
+}
+
 /** The sockets of a node that give something. */
 export function sourcesOf(path: Path): End[] {
   return [...graph().kinds.keys()].filter((name) => name.startsWith(`${path}|`)).map((name) => ({ path, socket: name.slice(path.length + 1) }))
