@@ -11,7 +11,7 @@ from benchmarks.table import show
 NAMES = {
     "chain": "The engine", "startup": "Starting", "picture": "A picture", "interrogate": "Interrogating",
     "workflows": "Workflows", "training": "Training", "views": "Looking at values", "server": "The server",
-    "fuzz": "The server, fuzzed",
+    "fuzz": "The server, fuzzed", "editor": "The editor",
 }  # fmt: skip
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "web" / "static"
-SIZE = {"width": 1280, "height": 800}
 SMALL, LARGE = 32, 600
 ROUNDS = 5
 """Of each measurement; what counts is the median."""
@@ -39,7 +38,7 @@ def rows() -> list[Row]:
         template = json.loads((ROOT / "workflows" / "text_to_image.json").read_text())
         small, large = (opened(browser, server.address, synthetic(count)) for count in (SMALL, LARGE))
         found = []
-        for zoom in (fit, all_of, one_to_one):
+        for zoom in (fit, whole, one_to_one):
             found += [motion_row(zoom, motion, small, large) for motion in (pan, drag)]
         found += [edit_row(edited(large)), *opening_rows(browser, server.address, template)]
         return [*found, bundle_row()]
@@ -51,8 +50,8 @@ STRAND: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {
     "model": ((0, 0), {"type": "load_checkpoint", "params": {"path": "default"}}),
     "words": ((0, 320), {"type": "tokenize", "in": {"tokenizer": "model.tokenizer"}, "params": {"text": "a fox"}}),
     "positive": ((300, 0), {"type": "encode", "in": {"text_encoder": "model.text_encoder", "tokens": "words"}}),
-    "noise": ((300, 220), {"type": "noise", "in": {"unet": "model.unet", "vae": "model.vae"}, "params": {"seed": 1}}),
-    "schedule": ((300, 560), {"type": "schedule", "in": {"unet": "model.unet"}, "params": {"steps": 4}}),
+    "noise": ((300, 310), {"type": "noise", "in": {"unet": "model.unet", "vae": "model.vae"}, "params": {"seed": 1}}),
+    "schedule": ((300, 640), {"type": "schedule", "in": {"unet": "model.unet"}, "params": {"steps": 4}}),
     "start": ((600, 0), {"type": "start", "in": {"noise": "noise", "schedule": "schedule"}}),
     "sample": ((900, 0), {"type": "repeat", "for": {"i": [0, 4]}, "carry": {"latent": "start"}}),
     "image": ((1700, 0), {"type": "vae_decode", "in": {"vae": "model.vae", "latent": "sample.latent"}}),
@@ -76,7 +75,7 @@ def synthetic(count: int) -> dict[str, Any]:
         linked = lambda links, named=named: {  # noqa: E731
             input: source if source in ("latent", "i") else named(source) for input, source in links.items()
         }
-        right, down = 2100 * (strand % 7), 900 * (strand // 7)
+        right, down = 2100 * (strand % 7), 960 * (strand // 7)
         for name, ((x, y), node) in STRAND.items():
             if left < (2 if node["type"] == "repeat" else 1):
                 break
@@ -109,7 +108,7 @@ def browsing() -> Iterator[Browser]:
 
 WATCH = """() => {
   new MutationObserver((_, observer) => {
-    if (!document.querySelector('.react-flow__edge path')) return
+    if (!document.querySelector('.react-flow__edge path, .graph-far-wires path')) return
     observer.disconnect()
     window.wired = performance.now()
   }).observe(document, { childList: true, subtree: true })
@@ -118,7 +117,9 @@ WATCH = """() => {
 
 def opened(browser: Browser, address: str, workflow: dict[str, Any]) -> Page:
     """A page with a workflow in it, as one that was left and is gone on with."""
-    context = browser.new_context(base_url=address, viewport=SIZE, locale="en", reduced_motion="reduce")
+    context = browser.new_context(
+        base_url=address, viewport={"width": 1280, "height": 800}, locale="en", reduced_motion="reduce"
+    )
     context.set_default_timeout(PATIENCE)
     about = {"name": "", "version": None, "template": ""}
     draft = {"at": 0, "workflow": workflow, "saved": None, "about": about, "job": ""}
@@ -133,7 +134,7 @@ def opened(browser: Browser, address: str, workflow: dict[str, Any]) -> Page:
 
 def settled(page: Page) -> None:
     """Wait until wires are drawn and it is known what a run would do."""
-    page.locator(".react-flow__edge path").first.wait_for(state="attached")
+    page.locator(".react-flow__edge path, .graph-far-wires path").first.wait_for(state="attached")
     page.locator(".app-standing").wait_for()
     page.wait_for_load_state("networkidle")
 
@@ -171,22 +172,23 @@ def fit(page: Page) -> None:
     still(page)
 
 
-def all_of(page: Page) -> None:
-    """From as far away as one can go."""
-    fit(page)
-    out = page.locator(".react-flow__controls-zoomout")
-    while out.is_enabled():
-        out.click()
-        still(page)
+def whole(page: Page) -> None:
+    """As small as cards are drawn with all that is on them."""
+    zoom_to(page, 0.42)
 
 
 def one_to_one(page: Page) -> None:
-    """As large as cards are made for, somewhere in the middle."""
+    """As large as cards are made for."""
+    zoom_to(page, 1.0)
+
+
+def zoom_to(page: Page, wanted: float) -> None:
+    """Turn the wheel above the middle of the workflow."""
     fit(page)
     page.mouse.move(600, 400)
-    page.mouse.wheel(0, math.log2(scale(page)) / 0.002)  # d3-zoom: a turn of `dy` scales by 2 ** (-0.002 · dy)
+    page.mouse.wheel(0, math.log2(scale(page) / wanted) / 0.002)  # d3-zoom: a turn of `dy` scales by 2 ** (-0.002 · dy)
     still(page)
-    assert 0.8 < scale(page) < 1.25, scale(page)
+    assert 0.98 < scale(page) / wanted < 1.02, scale(page)
 
 
 def scale(page: Page) -> float:
@@ -296,7 +298,7 @@ def edit_row(found: Edited) -> Row:
     """An edit is felt if it takes longer than a tenth of a second."""
     return Row(
         f"a number changed, {LARGE} nodes: until drawn; longest task of planning and keeping it",
-        f"{found.drawn:.0f} ms; {found.longest:.0f} ms", "≤ 100 ms", max(found) <= 100,
+        f"{found.drawn:.0f} ms; " + (f"{found.longest:.0f} ms" if found.longest else "under 50 ms"), "≤ 100 ms", max(found) <= 100,
     )  # fmt: skip
 
 

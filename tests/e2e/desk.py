@@ -30,10 +30,11 @@ def fresh(page: Page) -> None:
 
 
 def template(page: Page, title: str, **inputs: object) -> None:
-    """Open the editor with a workflow that ships, some of its inputs changed."""
+    """Open the editor with a workflow that ships, all of it in sight, some of its inputs changed."""
     page.goto("/")
-    page.get_by_role("dialog").locator(".files-card").filter(has=page.get_by_text(title, exact=True)).click()
+    page.get_by_role("dialog").locator(".files-card").filter(has=page.get_by_text(title, exact=True)).first.click()
     expect(page.get_by_role("dialog")).to_have_count(0)
+    show_all(page)
     for name, value in inputs.items():
         write(page, f"#inputs.{name}", value)
 
@@ -190,7 +191,6 @@ def type_pick(page: Page, label: str) -> None:
     """Type into the palette that is open until what is wanted stands first, and take it."""
     palette = page.locator(".fields-palette")
     page.keyboard.type(label)
-    page.wait_for_timeout(300); print("PAL", label, palette.inner_text() if palette.count() else None, page.evaluate("document.activeElement.outerHTML")[:200])
     expect(palette.locator("[aria-selected=true]").get_by_text(label, exact=True)).to_be_visible()
     page.keyboard.press("Enter")
     expect(palette).to_have_count(0)
@@ -265,7 +265,7 @@ def planned(page: Page) -> None:
 def look(page: Page, path: str, name: str = "out:value") -> Locator:
     """Click a socket; the panel that shows its value."""
     socket(page, path, name).click()
-    return dock(page).locator(".app-look").last
+    return dock(page).locator(".app-look:has(.app-look-tools)").last
 
 
 def dock(page: Page) -> Locator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +11,12 @@ from desk import (
     add,
     card,
     choose,
+    document,
     done,
     drag,
     draw,
     expect,
+    field,
     free_spot,
     fresh,
     from_menu,
@@ -20,6 +24,7 @@ from desk import (
     last_job,
     middle,
     option,
+    parsed,
     pick,
     planned,
     run,
@@ -29,6 +34,7 @@ from desk import (
     socket,
     source,
     tab_to,
+    template,
     tidy,
     type_add,
     type_into,
@@ -39,7 +45,7 @@ from desk import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import BrowserContext, Locator, Page
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +80,8 @@ def made_what_ships_makes(page: Page) -> None:
     job = last_job(page)
     assert job["state"] == "done", job["errors"]
     assert len(job["pictures"]) == 1
-    assert key(page, "vae_decode", workflow=job["workflow"]) == key(page, "image", template="text_to_image", inputs=WISH)
+    shipped = key(page, "image", template="text_to_image", inputs=WISH)
+    assert key(page, "vae_decode", workflow=job["workflow"]) == shipped
 
 
 def unfinished(complaints: list[str]) -> None:
@@ -91,10 +98,12 @@ def test_by_mouse(page: Page, complaints: list[str]) -> None:
     pick(page, "Tokenize")
     expect(wire(page, "tokenize", "tokenizer")).to_be_visible()
 
-    for labels in (("Encode tokens", "Tokenize", "Encode tokens"), ("Noise", "Schedule", "Start", "VAE decode"), ("Repeat", "Denoise step")):
-        for label in labels:
-            add(page, label)
-        tidy(page)
+    for label in ("Encode tokens", "Tokenize", "Encode tokens", "Noise", "Schedule", "Start", "VAE decode", "Repeat"):
+        add(page, label)
+        if label in ("Encode tokens", "Start", "Repeat"):
+            tidy(page)  # it is full
+    add(page, "Denoise step")
+    tidy(page)
     head, frame = card(page, "denoise_step").locator(".graph-title"), card(page, "repeat").locator(".graph-loop")
     drag(page, middle(head), middle(frame))
     expect(card(page, "repeat.denoise_step")).to_be_visible()
@@ -139,8 +148,9 @@ def test_by_keyboard(page: Page, complaints: list[str]) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    for label in ("Load checkpoint", "Tokenize", "Encode tokens", "Tokenize", "Encode tokens", "Noise", "Schedule", "Start",
-                  "VAE decode", "Save image", "Denoise step", "Repeat"):  # fmt: skip
+    for label in ("Load checkpoint", "Tokenize", "Encode tokens", "Tokenize", "Encode tokens", "Noise", "Schedule"):
+        type_add(page, label)
+    for label in ("Start", "VAE decode", "Save image", "Denoise step", "Repeat"):
         type_add(page, label)
     page.keyboard.press("f")
     settled(page.locator(".react-flow__viewport"))
@@ -173,4 +183,151 @@ def test_by_keyboard(page: Page, complaints: list[str]) -> None:
     page.keyboard.press("Control+Enter")
     done(page)
     made_what_ships_makes(page)
+    unfinished(complaints)
+
+
+def test_fifty_edits_are_undone_and_redone(page: Page, complaints: list[str]) -> None:
+    template(page, "Text to image")
+    begin = document(page)
+    edits = fifty(page)
+    for edit in edits:
+        edit()
+    assert len(edits) == 50
+    end = document(page)
+    assert parsed(end) != parsed(begin)
+    undo, redo = (page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo"))
+    for _ in edits:
+        page.keyboard.press("Control+z")
+    expect(undo).to_be_disabled()
+    assert document(page) == begin
+    for _ in edits:
+        page.keyboard.press("Control+Shift+z")
+    expect(redo).to_be_disabled()
+    assert document(page) == end
+    unfinished(complaints)
+
+
+def fifty(page: Page) -> list[Callable[[], None]]:
+    """Fifty edits of text to image, of every kind; each is one step of undo."""
+    keys, inputs = page.keyboard.press, card(page, "#inputs")
+
+    def chosen(path: str) -> None:
+        keys("Escape")
+        card(page, path).locator(".graph-title").first.click()
+        expect(card(page, path)).to_have_class(re.compile(r"\bselected\b"))
+
+    def on(path: str, press: str) -> Callable[[], None]:
+        return lambda: (chosen(path), keys(press))[0]
+
+    def menu(path: str, label: str) -> Callable[[], None]:
+        def edit() -> None:
+            keys("Escape")
+            card(page, path).locator(".graph-more").first.click()
+            page.get_by_role("menuitem", name=label, exact=True).click()
+
+        return edit
+
+    def of_input(name: str, label: str) -> Callable[[], None]:
+        def edit() -> None:
+            inputs.get_by_role("button", name=f"What can be done with {name}", exact=True).click()
+            page.get_by_role("menuitem", name=label, exact=True).click()
+
+        return edit
+
+    def named(path: str, name: str) -> Callable[[], None]:
+        def edit() -> None:
+            chosen(path)
+            keys("F2")
+            page.get_by_label("Rename").fill(name)
+            keys("Enter")
+            expect(card(page, name)).to_be_visible()
+
+        return edit
+
+    def moved(path: str, by: int) -> Callable[[], None]:
+        def edit() -> None:
+            x, y = middle(card(page, path).locator(".graph-title").first)
+            drag(page, (x, y), (x + by, y + by))
+
+        return edit
+
+    def said(place: Locator, text: str) -> Callable[[], None]:
+        return lambda: (place.fill(text), keys("Tab"))[0]
+
+    def canvas(label: str) -> Callable[[], None]:
+        def edit() -> None:
+            page.mouse.click(*free_spot(page), button="right")
+            page.get_by_role("menuitem", name=label).click()
+
+        return edit
+
+    def wired(begin: tuple[str, str], end: tuple[str, str]) -> Callable[[], None]:
+        return lambda: draw(page, begin, end)
+
+    def cut(path: str, name: str) -> Callable[[], None]:
+        def edit() -> None:
+            keys("Escape")
+            line = wire(page, path, name)
+            line.focus()
+            line.press("Enter")
+            keys("Delete")
+            expect(line).to_have_count(0)
+
+        return edit
+
+    loop = card(page, "sample")
+    return [
+        moved("model", 9), moved("image", 12), moved("sample", 7),
+        on("words", "ArrowRight"), on("words", "ArrowDown"), on("save", "Shift+ArrowLeft"),
+        on("image", "b"), on("image", "b"),
+        lambda: write(page, "noise.seed", 5) if field(page, "noise.seed").count() else write(page, "#inputs.seed", 5),
+        lambda: write(page, "#inputs.prompt", "狐 🦊"), lambda: write(page, "#inputs.steps", 4),
+        lambda: write(page, "start.first", 1), lambda: write(page, "positive.clip_skip", 1),
+        lambda: write(page, "save.name", "fox"),
+        lambda: write(page, "sample.denoise.eta", 0.5),
+        lambda: field(page, "words.long").select_option(index=1),
+        lambda: field(page, "words.weighted").click(),
+        named("words", "said"), named("negative", "never"), named("said", "spoken"),
+        said(page.get_by_label("Title of the workflow"), "Foxes"),
+        lambda: inputs.get_by_role("button", name="Add an input").click(),
+        of_input("input", "Delete"), of_input("seed", "Many values"),
+        said(inputs.get_by_label("seed: Many values"), "1,2"), of_input("seed", "✓ Many values"),
+        of_input("height", "Delete"),
+        menu("sample.denoise", "Make an input of eta"), menu("start", "Make an input of first"),
+        said(loop.get_by_label("from", exact=True), "1"), cut("sample", "to"),
+        said(loop.get_by_label("to", exact=True), "3"),
+        said(loop.get_by_role("textbox", name="Loop variable"), "turn"), said(loop.get_by_label("carried"), "picture"),
+        cut("image", "vae"), wired(("model", "out:vae"), ("image", "in:vae")), cut("start", "noise"),
+        wired(("noise", "out:value"), ("start", "in:noise")),
+        canvas("Add a note"), said(page.get_by_label("Write a note"), "Look here"),
+        menu("image", "Frame the selection"), said(page.get_by_label("Title of the frame"), "The end"),
+        menu("sample.denoise", "Move out of the loop"), menu("denoise", "Move into the loop sample"),
+        on("image", "Control+l"), menu("repeat", "Take out of the loop frame"),
+        on("save", "Control+d"), lambda: keys("Delete"),
+        lambda: add(page, "Axis"), lambda: tidy(page),
+    ]  # fmt: skip
+
+
+def test_copy_and_paste_from_page_to_page(page: Page, context: BrowserContext, complaints: list[str]) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    template(page, "Text to image")
+    for path in ("words", "positive", "sample"):
+        card(page, path).locator(".graph-title").first.click(modifiers=["Control"])
+    page.keyboard.press("Control+c")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert list(parsed(text)["nodes"]) == ["words", "positive", "sample"]
+
+    other = context.new_page()
+    fresh(other)
+    other.keyboard.press("Control+v")
+    expect(card(other, "sample.denoise")).to_be_visible()
+    pasted = parsed(document(other))["nodes"]
+    assert pasted["positive"] == {"type": "encode", "in": {"tokens": "words"}}, "what was not copied is not read"
+    assert pasted["sample"]["body"]["denoise"]["in"] == {"latent": "latent", "index": "i", "positive": "positive"}
+    other.keyboard.press("Control+v")
+    expect(card(other, "words_2")).to_be_visible()
+    assert parsed(document(other))["nodes"]["positive_2"]["in"] == {"tokens": "words_2"}
+    other.keyboard.press("Control+x")
+    expect(card(other, "words_2")).to_have_count(0)
+    assert parsed(document(other))["nodes"] == pasted
     unfinished(complaints)

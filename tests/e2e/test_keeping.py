@@ -44,15 +44,21 @@ def done(page: Page) -> int:
     return int(page.locator(".app-progress").inner_text().split(" of ")[0])
 
 
+def progressed(page: Page, beyond: int) -> None:
+    """Wait until the run is farther than this."""
+    script = "(n) => parseInt(document.querySelector('.app-progress')?.textContent) > n"
+    page.wait_for_function(script, arg=beyond, timeout=PATIENCE)
+
+
 def test_a_reload_in_the_middle_of_a_run(page: Page) -> None:
     enter(page)
     write(page, "steps", LONG)
     id = send(page)
-    page.wait_for_function("() => parseInt(document.querySelector('.app-progress')?.textContent) > 5")
+    progressed(page, 5)
     before = done(page)
     page.reload()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    page.wait_for_function("(n) => parseInt(document.querySelector('.app-progress')?.textContent) > n", arg=before)
+    progressed(page, before)
     expect(field(page, "steps")).to_have_value(str(LONG))
     expect(toast(page, "Done")).to_be_visible(timeout=PATIENCE)
     pictured(page, "image")
@@ -99,7 +105,7 @@ def test_the_server_goes_away_and_comes_back(page: Page, server: Running, compla
     enter(page)
     write(page, "steps", LONG + 1)
     id = send(page)
-    page.wait_for_function("() => parseInt(document.querySelector('.app-progress')?.textContent) > 5")
+    progressed(page, 5)
     server.end(signal.SIGKILL)
     banner = page.get_by_role("alert").filter(has_text=OFFLINE)
     expect(banner).to_be_visible()

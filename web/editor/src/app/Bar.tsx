@@ -35,7 +35,7 @@ export function Bar({ onFiles, onHelp }: Props) {
       <button onClick={onFiles} aria-haspopup="menu"><Folder />{say('files')}</button>
       <div className="app-name">
         <TextField label={say('titleOf')} placeholder={say('untitled')} value={title} onChange={(title) => edit((workflow) => setTitle(workflow, title))} />
-        <span className="soft cut app-file">{name ? `${name}.json` : ''}{changed ? ` · ${say('changed')}` : ''}</span>
+        <span className="soft cut app-file">{[name && `${name}.json`, changed && say('changed')].filter(Boolean).join(' · ')}</span>
       </div>
       <div className="app-group">
         <button className="plain icon" title={say('undo')} aria-label={say('undo')} disabled={!history.past} onClick={undo}><Undo /></button>

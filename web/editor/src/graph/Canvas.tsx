@@ -1,10 +1,10 @@
 import '@xyflow/react/dist/style.css'
 import './graph.css'
 import {
-  applyNodeChanges, Background, BackgroundVariant, Controls, MiniMap, ReactFlow, useReactFlow,
-  type Connection, type Edge as FlowEdge, type FinalConnectionState, type Node as FlowNode, type NodeChange,
+  applyNodeChanges, Background, BackgroundVariant, Controls, MiniMap, ReactFlow, useReactFlow, useStore,
+  type Connection, type Edge as FlowEdge, type EdgeChange, type Node as FlowNode, type NodeChange, type ReactFlowProps,
 } from '@xyflow/react'
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { toast } from '../fields/toasts'
 import { catalogue, edit, graph, select, useEditor, useWorkflow, workflow } from '../state/document'
 import { lookAt, useLooking } from '../state/looking'
@@ -18,6 +18,7 @@ import { parentOf } from '../workflow/scopes'
 import type { Path, Place, Workflow } from '../workflow/types'
 import { Card } from './Card'
 import { FrameCard, NoteCard } from './Drawn'
+import { FAR, FAR_NODES, FarWires, MANY } from './Far'
 import { flowEdges, flowNodes, grown, loopUnder, positions } from './flow'
 import { InputsCard } from './InputsCard'
 import { keysOfCanvas } from './keys'
@@ -33,6 +34,55 @@ const FIT = { padding: 0.05, maxZoom: 1, minZoom: 0.2 }
 const ends = ({ source, sourceHandle, target, targetHandle }: Connection | FlowEdge) => ({
   from: source, output: sourceHandle ?? '', to: target, input: targetHandle ?? '',
 })
+
+const NONE: FlowEdge[] = []
+const DELETE = ['Delete', 'Backspace']
+const MORE = ['Meta', 'Control', 'Shift']
+const BARE = { hideAttribution: true }
+const miniClass = (node: FlowNode) => `graph-mini-${node.type}`
+
+/*
+ * What React Flow is given never changes its identity without need: each prop that is new has it tell all its nodes and
+ * wires, at each frame of a drag.
+ */
+const does = {
+  onConnect: (connection) => void edit((workflow) => connect(workflow, catalogue(), ends(connection))),
+  onConnectEnd(event, state) {
+    if (!state.fromHandle || !state.fromNode || state.isValid) return
+    const end = { path: state.fromNode.id, socket: state.fromHandle.id ?? '' }
+    const source = state.fromHandle.type === 'source'
+    if (state.toHandle && state.toNode) {
+      const other = { path: state.toNode.id, socket: state.toHandle.id ?? '' }
+      const [from, to] = source ? [end, other] : [other, end]
+      const reason = whyNot(workflow(), catalogue(), { from: from.path, output: from.socket, to: to.path, input: to.socket })
+      if (reason) toast(reasonText(reason), { kind: 'bad' })
+      return
+    }
+    const { clientX: x, clientY: y } = 'changedTouches' in event ? event.changedTouches[0]! : event
+    openSearch({ x, y, ...(source ? { from: end } : { to: end }) })
+  },
+  onReconnect: (old, connection) => void edit((workflow) => connect(disconnect(workflow, ends(old)), catalogue(), ends(connection))),
+  onReconnectEnd(_, edge, __, state) {
+    if (!state.toHandle) edit((workflow) => disconnect(workflow, ends(edge)))
+  },
+  isValidConnection: (connection) => whyNot(workflow(), catalogue(), ends(connection as Connection)) === null,
+  onEdgeClick: (_, edge) => lookAt(edge.source, edge.sourceHandle ?? ''),
+  async onBeforeDelete({ nodes, edges }) {
+    const paths = nodes.map((node) => node.id).filter((id) => id !== '#inputs')
+    const loose = edges.filter((edge) => edge.selected || paths.length === 0)
+    edit((workflow) => remove(loose.reduce((changed, edge) => disconnect(changed, ends(edge)), workflow), paths))
+    return false
+  },
+  onNodeContextMenu(event, node) {
+    event.preventDefault()
+    if (!useEditor.getState().selected.has(node.id)) select([node.id])
+    openMenu({ x: event.clientX, y: event.clientY, path: node.id })
+  },
+  onPaneContextMenu(event) {
+    event.preventDefault()
+    openMenu({ x: event.clientX, y: event.clientY })
+  },
+} satisfies ReactFlowProps
 
 /** The workflow as a graph: cards and wires that are drawn, moved and connected. */
 export function Canvas() {
@@ -83,22 +133,41 @@ export function Canvas() {
     select(now)
   }, [])
 
-  const onNodeDragStop = useCallback((_: unknown, __: FlowNode, dragged: FlowNode[]) => setNodes((nodes) => (drop(nodes, dragged.map((node) => node.id)), nodes)), [])
+  const onEdgesChange = useCallback(
+    (changes: EdgeChange[]) =>
+      setChosen((before) => {
+        const now = new Set(before)
+        for (const change of changes) if (change.type === 'select') change.selected ? now.add(change.id) : now.delete(change.id)
+        return now
+      }),
+    [],
+  )
 
-  const onConnectEnd = useCallback((event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
-    if (!state.fromHandle || !state.fromNode || state.isValid) return
-    const end = { path: state.fromNode.id, socket: state.fromHandle.id ?? '' }
-    const source = state.fromHandle.type === 'source'
-    if (state.toHandle && state.toNode) {
-      const other = { path: state.toNode.id, socket: state.toHandle.id ?? '' }
-      const [from, to] = source ? [end, other] : [other, end]
-      const reason = whyNot(workflow(), catalogue(), { from: from.path, output: from.socket, to: to.path, input: to.socket })
-      if (reason) toast(reasonText(reason), { kind: 'bad' })
-      return
-    }
-    const { clientX: x, clientY: y } = 'changedTouches' in event ? event.changedTouches[0]! : event
-    openSearch({ x, y, ...(source ? { from: end } : { to: end }) })
-  }, [])
+  // While something is pulled, nothing below the mouse is asked for: to find it among hundreds of wires takes long.
+  const onLetGo = useCallback(() => area.current?.classList.remove('graph-moving'), [])
+  const onPulled = useCallback(() => {
+    area.current!.classList.add('graph-moving')
+    for (const end of ['pointerup', 'pointercancel', 'blur']) addEventListener(end, onLetGo, { capture: true, once: true })
+  }, [onLetGo])
+  const onMove = useCallback((event: MouseEvent | TouchEvent | null) => void (event?.type === 'mousemove' && onPulled()), [onPulled])
+  const onSelectionDragStop = useCallback((_: unknown, dragged: FlowNode[]) => setNodes((nodes) => (drop(nodes, dragged.map((node) => node.id)), nodes)), [])
+  const onNodeDragStop = useCallback((_: unknown, __: FlowNode, dragged: FlowNode[]) => onSelectionDragStop(_, dragged), [onSelectionDragStop])
+
+  // From far away React Flow finds no sockets on the cards: near again, it is to take those that it was told.
+  const many = nodes.length > MANY
+  const far = useStore((state) => many && state.transform[2] < FAR)
+  useLayoutEffect(() => {
+    if (!far) setNodes((nodes) => nodes.map((node) => ({ ...node })))
+  }, [far])
+  const labels = useMemo(
+    () => ({
+      'minimap.ariaLabel': say('minimap'), 'controls.ariaLabel': say('zoom'), 'controls.zoomIn.ariaLabel': say('zoomIn'),
+      'controls.zoomOut.ariaLabel': say('zoomOut'), 'controls.fitView.ariaLabel': say('fitAll'), 'node.a11yDescription.default': say('nodeKeys'),
+      'node.a11yDescription.keyboardDisabled': say('nodeKeys'), 'edge.a11yDescription.default': say('wireKeys'),
+      'node.a11yDescription.ariaLiveMessage': ({ x, y }: { x: number; y: number }) => say('movedTo', { x, y }),
+    }),
+    [say('minimap')],
+  )
 
   const goal = useLooking((state) => state.goal)
   useEffect(() => {
@@ -111,63 +180,39 @@ export function Canvas() {
     <div className="graph-area" ref={area} tabIndex={0} role="application" aria-label={say('canvas')}>
       <ReactFlow
         nodes={nodes}
-        edges={edges}
-        nodeTypes={NODES}
+        edges={far ? NONE : edges}
+        nodeTypes={far ? FAR_NODES : NODES}
         edgeTypes={WIRES}
         onNodesChange={onNodesChange}
-        onEdgesChange={(changes) =>
-          setChosen((before) => {
-            const now = new Set(before)
-            for (const change of changes) if (change.type === 'select') change.selected ? now.add(change.id) : now.delete(change.id)
-            return now
-          })
-        }
+        onEdgesChange={onEdgesChange}
+        onNodeDragStart={onPulled}
         onNodeDragStop={onNodeDragStop}
-        onSelectionDragStop={(_, dragged) => onNodeDragStop(_, dragged[0]!, dragged)}
-        onConnect={(connection) => void edit((workflow) => connect(workflow, catalogue(), ends(connection)))}
-        onConnectEnd={onConnectEnd}
-        onReconnect={(old, connection) => void edit((workflow) => connect(disconnect(workflow, ends(old)), catalogue(), ends(connection)))}
-        onReconnectEnd={(_, edge, __, state) => {
-          if (!state.toHandle) edit((workflow) => disconnect(workflow, ends(edge)))
-        }}
-        isValidConnection={(connection) => whyNot(workflow(), catalogue(), ends(connection as Connection)) === null}
-        onEdgeClick={(_, edge) => lookAt(edge.source, edge.sourceHandle ?? '')}
-        onBeforeDelete={async ({ nodes, edges }) => {
-          const paths = nodes.map((node) => node.id).filter((id) => id !== '#inputs')
-          const loose = edges.filter((edge) => edge.selected || paths.length === 0)
-          edit((workflow) => remove(loose.reduce((changed, edge) => disconnect(changed, ends(edge)), workflow), paths))
-          return false
-        }}
-        onNodeContextMenu={(event, node) => {
-          event.preventDefault()
-          if (!useEditor.getState().selected.has(node.id)) select([node.id])
-          openMenu({ x: event.clientX, y: event.clientY, path: node.id })
-        }}
-        onPaneContextMenu={(event) => {
-          event.preventDefault()
-          openMenu({ x: event.clientX, y: event.clientY })
-        }}
+        onSelectionDragStart={onPulled}
+        onSelectionDragStop={onSelectionDragStop}
+        onMove={onMove}
+        {...does}
         onDoubleClick={(event) => {
           if ((event.target as Element).classList.contains('react-flow__pane')) openSearch({ x: event.clientX, y: event.clientY })
         }}
         zoomOnDoubleClick={false}
-        onlyRenderVisibleElements
+        onlyRenderVisibleElements={!far}
         connectOnClick={false}
         connectionRadius={24}
-        deleteKeyCode={['Delete', 'Backspace']}
+        deleteKeyCode={DELETE}
         panActivationKeyCode={null}
         selectionKeyCode="Shift"
-        multiSelectionKeyCode={['Meta', 'Control', 'Shift']}
+        multiSelectionKeyCode={MORE}
         minZoom={0.08}
         maxZoom={2.5}
         fitViewOptions={FIT}
         elevateNodesOnSelect={false}
-        proOptions={{ hideAttribution: true }}
-        ariaLabelConfig={{ 'minimap.ariaLabel': say('minimap') }}
+        proOptions={BARE}
+        ariaLabelConfig={labels}
       >
         <Background variant={BackgroundVariant.Dots} gap={22} size={1.4} color="var(--dots)" />
         <Controls position="bottom-left" showInteractive={false} />
-        <MiniMap position="bottom-right" pannable zoomable nodeStrokeWidth={2} className="graph-minimap" nodeClassName={(node) => `graph-mini-${node.type}`} />
+        <MiniMap position="bottom-right" pannable zoomable nodeStrokeWidth={2} className="graph-minimap" nodeClassName={miniClass} />
+        {far && <FarWires nodes={nodes} wires={wires} />}
       </ReactFlow>
       {Object.keys(present.nodes).length === 0 && <p className="graph-empty soft">{say('empty')}</p>}
     </div>

@@ -33,7 +33,7 @@ export const LoopCard = memo(function LoopCard({ id, selected, width = 0, height
       <div className="graph-edge graph-edge-left" style={{ width: LOOP.side }}>
         <div className="graph-carry" style={{ top: row(0) }}>
           <Bound label={say('from')} value={from} onChange={(value) => edit((workflow) => setRange(workflow, id, 'from', value))} />
-          <TextField label={say('iteration')} className="graph-variable mono" value={variable} onChange={(text) => edit((workflow) => setVariable(workflow, id, text))} />
+          <TextField label={say('variable')} className="graph-variable mono" value={variable} onChange={(text) => edit((workflow) => setVariable(workflow, id, text))} />
         </div>
         <div className="graph-carry" style={{ top: row(1) }}>
           <Bound label={say('to')} value={to} onChange={(value) => edit((workflow) => setRange(workflow, id, 'to', value))} />

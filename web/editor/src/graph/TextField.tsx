@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { flushSync } from 'react-dom'
 
 interface Props {
   label: string
@@ -8,7 +9,7 @@ interface Props {
   placeholder?: string
 }
 
-/** A line of text that is applied when it is left or by Enter; Escape, or a text that does not fit, brings the old back. */
+/** A line of text that is applied when it is left or by Enter; Escape leaves too, and, as a text that does not fit, brings the old back. */
 export function TextField({ label, value, onChange, className = '', placeholder }: Props) {
   const [draft, setDraft] = useState<string | null>(null)
   return (
@@ -24,8 +25,8 @@ export function TextField({ label, value, onChange, className = '', placeholder 
       }}
       onKeyDown={(event) => {
         if (event.nativeEvent.isComposing) return
-        if (event.key === 'Escape') setDraft(null)
-        if (event.key === 'Enter') event.currentTarget.blur()
+        if (event.key === 'Escape') flushSync(() => setDraft(null))
+        if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur()
         event.stopPropagation()
       }}
     />

@@ -66,10 +66,11 @@ export function flowEdges(graph: Graph, words: (from: string, to: string) => str
   const known = new Map(before.map((edge) => [edge.id, edge]))
   return graph.wires.map((wire) => {
     const found = known.get(wire.id)
-    if (found && found.data?.kind === wire.kind && found.data.every === wire.every) return found
+    const ariaLabel = words(`${wire.from} ${wire.output}`, `${wire.to} ${wire.input}`)
+    if (found && found.data?.kind === wire.kind && found.data.every === wire.every && found.ariaLabel === ariaLabel) return found
     return {
       id: wire.id, type: 'wire', source: wire.from, sourceHandle: wire.output, target: wire.to, targetHandle: wire.input,
-      data: { kind: wire.kind, every: wire.every }, ariaLabel: words(`${wire.from} ${wire.output}`, `${wire.to} ${wire.input}`),
+      data: { kind: wire.kind, every: wire.every }, ariaLabel,
     }
   })
 }

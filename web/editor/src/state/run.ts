@@ -2,12 +2,12 @@ import { create } from 'zustand'
 import { toast } from '../fields/toasts'
 import { api, Refused } from '../server/api'
 import { listen, useOnline } from '../server/socket'
-import type { CallRecord, Fault, Job, Order, Plan, ServerEvent } from '../server/types'
+import type { CallRecord, Fault, Job, Order, ServerEvent } from '../server/types'
 import type { Path } from '../workflow/types'
 import { t } from './texts'
 import { useEditor, workflow } from './document'
 import { goTo, lookAtResult } from './looking'
-import { indexed, type PlanIndex } from './plan'
+import { indexed, iterationsOf, type PlanIndex } from './plan'
 
 /** What the latest run did at a node, all its calls together. */
 export interface NodeRun {
@@ -74,12 +74,21 @@ async function planNow(): Promise<void> {
   asked = new AbortController()
   if (Object.keys(workflow().nodes).length === 0) return useRun.setState({ plan: null, faults: [] })
   try {
-    const plan: Plan = await api.plan(order(), asked.signal)
-    useRun.setState({ plan: indexed(plan), faults: [], made: new Set() })
+    const plan = indexed(await api.plan(order(), asked.signal))
+    useRun.setState(({ inspect, at }) => ({ plan, faults: [], made: new Set(), ...stillThere(plan, inspect, at) }))
   } catch (error) {
     if (!(error instanceof Refused) || error.status === 0) return // another question came first, or nobody answers
     const faults = error.faults.length ? error.faults : [{ where: '', message: error.message, hint: '' }]
     useRun.setState({ plan: null, faults })
+  }
+}
+
+/** Of the chosen iterations and values of axes, those that a plan has. */
+function stillThere(plan: PlanIndex, inspect: Running['inspect'], at: Running['at']): Pick<Running, 'inspect' | 'at'> {
+  const planned = ([loop, i]: [Path, number]) => iterationsOf(plan, loop, { inspect: {}, at: {} }).includes(i)
+  return {
+    inspect: Object.fromEntries(Object.entries(inspect).filter(planned)),
+    at: Object.fromEntries(Object.entries(at).filter(([axis, i]) => i < (plan.axes[axis]?.length ?? 0))),
   }
 }
 
