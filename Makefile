@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 
 EDITOR := web/editor
 
-.PHONY: run test test-quick lint types check editor editor-check bench recipe pictures clean
+.PHONY: run test test-quick lint types check editor editor-check bench recipe pictures screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/diffuscope run workflows/text_to_image.json
@@ -46,6 +46,10 @@ recipe: $(VENV)/.dev
 
 pictures: $(VENV)/.run
 	$(BIN)/python docs/make_pictures.py
+
+# of the editor, as a new user would come to see it: needs Debian's chromium
+screenshots: $(VENV)/.dev
+	DIFFUSCOPE_SCREENSHOTS=1 $(BIN)/python -m pytest tests/e2e/test_screenshots.py
 
 clean:
 	rm -rf $(VENV) $(EDITOR)/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

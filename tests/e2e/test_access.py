@@ -83,7 +83,9 @@ def tour(page: Page) -> Iterator[str]:
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_panel_bars_the_way(page: Page, theme: str, language: str) -> None:
-    page.add_init_script(f"localStorage['diffuscope.theme'] = '{theme}'; localStorage['diffuscope.language'] = '{language}'")
+    page.add_init_script(
+        f"localStorage['diffuscope.theme'] = '{theme}'; localStorage['diffuscope.language'] = '{language}'"
+    )
     enter(page)
     found = {panel: barriers(page) for panel in tour(page)}
     assert len(found) == 15

@@ -9,7 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
-from room import JSON, bar, card, dialog, drop, enter, export, field, files, forgive, keys, save_as, saved, title, toast, write
+from room import (
+    JSON,
+    bar,
+    card,
+    dialog,
+    drop,
+    enter,
+    export,
+    field,
+    files,
+    forgive,
+    keys,
+    save_as,
+    saved,
+    title,
+    toast,
+    write,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import APIRequestContext, Page
@@ -139,7 +156,15 @@ def test_save_load_save(page: Page, complaints: list[str]) -> None:
     first, second = saved(page.request, "once more"), saved(page.request, "and again")
     assert first == second
     assert same(first, DIFFICULT)
-    for exact in ("18446744073709551615", "7.0", "9007199254740993", "虹の下の犬 🐕🌈", "日本語のメモ 📝", "🐈‍⬛", "18446744073709551614,1"):
+    for exact in (
+        "18446744073709551615",
+        "7.0",
+        "9007199254740993",
+        "虹の下の犬 🐕🌈",
+        "日本語のメモ 📝",
+        "🐈‍⬛",
+        "18446744073709551614,1",
+    ):
         assert exact in first
     forgive(complaints, "422")  # it cannot be planned
 

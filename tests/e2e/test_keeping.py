@@ -9,8 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Error, expect
-from room import OFFLINE, PATIENCE, WRITTEN, bar, dialog, enter, field, files, forgive, pictured, run, save_as, saved, send
-from room import title, toast, write
+from room import (
+    OFFLINE,
+    PATIENCE,
+    WRITTEN,
+    bar,
+    dialog,
+    enter,
+    field,
+    files,
+    forgive,
+    pictured,
+    run,
+    save_as,
+    saved,
+    send,
+    title,
+    toast,
+    write,
+)
 
 from tests.web.running import Running, start
 

@@ -39,7 +39,9 @@ SAID = """() => {
 def japanese() -> set[str]:
     """The words in Latin letters that belong to the Japanese texts: JSON, Ctrl."""
     sources = "".join(path.read_text() for path in SOURCES.glob("*/texts.ts"))
-    return {word for text in re.findall(r",\s*'([^'\n]*[ぁ-んァ-ヶ一-龠][^'\n]*)'", sources) for word in WORD.findall(text)}
+    return {
+        word for text in re.findall(r",\s*'([^'\n]*[ぁ-んァ-ヶ一-龠][^'\n]*)'", sources) for word in WORD.findall(text)
+    }
 
 
 def texts(value: object) -> set[str]:
@@ -67,7 +69,13 @@ def allowed(request: APIRequestContext, template: str) -> set[str]:
 
     for type in [*nodes["nodes"], *nodes["builtins"]]:
         params = type.get("params") or {}
-        add([type["name"], type["labels"]["ja"], *(list(type.get(part) or ()) for part in ("params", "ports", "outputs"))])
+        add(
+            [
+                type["name"],
+                type["labels"]["ja"],
+                *(list(type.get(part) or ()) for part in ("params", "ports", "outputs")),
+            ]
+        )
         add([[schema.get("enum"), schema.get("default")] for schema in params.values() if isinstance(schema, dict)])
     for kind, about in nodes["types"].items():
         add([kind, [view["name"] for view in about["views"]], [list(view["params"]) for view in about["views"]]])
@@ -90,7 +98,9 @@ def english(page: Page, words: set[str], helped: set[str]) -> list[str]:
 
 def compose(at: Locator) -> None:
     """Enter, while an input method composes."""
-    at.dispatch_event("keydown", {"key": "Enter", "code": "Enter", "isComposing": True, "bubbles": True, "cancelable": True})
+    at.dispatch_event(
+        "keydown", {"key": "Enter", "code": "Enter", "isComposing": True, "bubbles": True, "cancelable": True}
+    )
 
 
 def test_no_english_is_left(page: Page) -> None:

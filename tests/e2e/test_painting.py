@@ -77,9 +77,7 @@ def upload(page: Page) -> np.ndarray:
     ("template", "result", "reach", "closeness"),
     [("Inpaint and composite", "together", 8, 0), ("Inpaint", "image", 12, 4)],
 )
-def test_inpainting_with_a_painted_mask(
-    page: Page, template: str, result: str, reach: int, closeness: int
-) -> None:
+def test_inpainting_with_a_painted_mask(page: Page, template: str, result: str, reach: int, closeness: int) -> None:
     begin(page, template)
     paint(page, "Rectangle", (8.5, 10.5), (27.5, 33.5))
     expect(dialog(page)).to_contain_text("painted")

@@ -19,6 +19,11 @@ pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs" / "pictures"
 MOST = 900_000
 """Bytes of all together."""
+SEEN = """() => [...document.images].every((one) => {
+    const { top, bottom } = one.getBoundingClientRect()
+    return one.complete || bottom < 0 || top > innerHeight
+})"""
+"""Whether all pictures are there; those that are out of sight may be asked for later."""
 
 
 def test_the_main_views(page: Page, tmp_path: Path) -> None:
@@ -28,7 +33,7 @@ def test_the_main_views(page: Page, tmp_path: Path) -> None:
     def take(name: str) -> None:
         page.mouse.move(600, 798)
         page.wait_for_load_state("networkidle")
-        page.evaluate("() => Promise.all([...document.images].filter((one) => one.src).map((one) => one.decode().catch(() => 0)))")
+        page.wait_for_function(SEEN)
         taken.append(folder / f"editor-{name}.png")
         taken[-1].write_bytes(quantised(page.screenshot(animations="disabled")))
 
@@ -46,14 +51,16 @@ def test_the_main_views(page: Page, tmp_path: Path) -> None:
     fit(page)
     take("dark")
     bar(page).get_by_role("button", name="日本語で表示").click()
+    near(page, "sample")
     take("japanese")
+    fit(page)
     bar(page).get_by_role("button", name="Show in English").click()
     theme.click()
 
     look(page, "sample.denoise")
     page.get_by_role("complementary").get_by_role("button", name="All steps").click()
     expect(page.locator(".look-still img").first).to_be_visible()
-    page.locator(".graph-inspect input").fill("9")
+    page.locator(".graph-inspect input").fill("13")
     near(page, "sample")
     take("loop")
 
@@ -72,6 +79,7 @@ def test_the_main_views(page: Page, tmp_path: Path) -> None:
     page.get_by_role("complementary").get_by_role("button", name="All values of the sweep").click()
     page.get_by_role("complementary").get_by_label("Size").fill("72")
     expect(page.locator(".look-cell img")).to_have_count(12)
+    fit(page)
     near(page, "image")
     take("sweep")
     fit(page)
@@ -87,9 +95,10 @@ def test_the_main_views(page: Page, tmp_path: Path) -> None:
     page.locator(".react-flow__controls-fitview").click()
     look(page, "file")
     page.get_by_role("complementary").get_by_role("button", name="Paint a mask").click()
+    dialog(page).get_by_role("spinbutton", name="Size of the brush").fill("13")
     stage = dialog(page).locator(".paint-picture").bounding_box()
     assert stage
-    for step, (x, y) in enumerate([(0.3, 0.45), (0.45, 0.5), (0.5, 0.7), (0.38, 0.78), (0.32, 0.6)]):
+    for step, (x, y) in enumerate([(0.62, 0.56), (0.72, 0.54), (0.7, 0.7), (0.66, 0.82), (0.76, 0.8)]):
         page.mouse.move(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"], steps=6)
         if step == 0:
             page.mouse.down()
@@ -122,7 +131,7 @@ def near(page: Page, path: str) -> None:
     """Zoom in on a card until it can be read."""
     box = card(page, path).bounding_box()
     assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
     scale = "() => new DOMMatrix(getComputedStyle(document.querySelector('.react-flow__viewport')).transform).a"
     while page.evaluate(scale) < 0.75:
         page.mouse.wheel(0, -100)

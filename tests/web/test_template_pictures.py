@@ -10,7 +10,7 @@ from PIL import Image
 
 from nodes.paths import shipped
 from web.server.guard import Access, application
-from web.server.routes.saved import listed, routes
+from web.server.routes.saved import in_order, listed, routes
 
 FOLDER = shipped("workflows")[0]
 THUMBNAILS = sorted((FOLDER / "thumbnails").iterdir())
@@ -21,6 +21,12 @@ def test_every_shipped_workflow_has_one() -> None:
     assert {one.picture for one in listed(FOLDER, "templates", saved=False)} == {
         f"/api/templates/{file.stem}/picture" for file in THUMBNAILS
     }
+
+
+def test_all_are_listed_in_an_order_of_their_own() -> None:
+    order = (FOLDER / "order.txt").read_text().split()
+    assert sorted(order) == sorted(file.stem for file in FOLDER.glob("*.json"))
+    assert [one.name for one in in_order(FOLDER)] == order
 
 
 def test_they_are_small() -> None:

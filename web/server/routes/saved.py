@@ -164,6 +164,12 @@ def listed(folder: Path, group: str, saved: bool) -> list[WorkflowAbout]:
     return found
 
 
+def in_order(folder: Path) -> list[WorkflowAbout]:
+    """The workflows in a folder as its `order.txt` names them; those it does not name come last."""
+    order = {name: i for i, name in enumerate((folder / "order.txt").read_text(encoding="utf-8").split())}
+    return sorted(listed(folder, "templates", saved=False), key=lambda one: order.get(one.name, len(order)))
+
+
 BY_NAME = {
     "read": Link("read_workflow", {"name": "$response.body#/name"}),
     "delete": Link("delete_workflow", {"name": "$response.body#/name"}),
@@ -177,8 +183,8 @@ LISTED = {
 
 @routes.add("GET", "/api/workflows", gives={200: Workflows}, links={200: LISTED})
 async def list_workflows(server: Server, call: Call[None, None]) -> Reply:
-    """List the saved workflows, and those that ship."""
-    templates = [one for place in shipped("workflows") for one in listed(place, "templates", saved=False)]
+    """List the saved workflows, and those that ship in the order in which one would try them."""
+    templates = [one for place in shipped("workflows") for one in in_order(place)]
     return Reply(Workflows(saved=listed(server.settings.workflows, "workflows", saved=True), templates=templates))
 
 

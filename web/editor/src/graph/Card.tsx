@@ -3,12 +3,13 @@ import type { NodeProps } from '@xyflow/react'
 import { useLanguage } from '../text/text'
 import { useEditor, useWorkflow } from '../state/document'
 import type { NodeType } from '../server/types'
+import { typeOf } from '../workflow/kinds'
 import { nodeAt } from '../workflow/scopes'
 import type { Node } from '../workflow/types'
 import { AxisFields } from './AxisFields'
 import { Head } from './Head'
 import { ParamRow } from './ParamRow'
-import { axisSize, builtinOf, cardSize, HEAD, placeholderSize, rowsOf, typeOf, type Row } from './sizes'
+import { axisSize, builtinOf, cardSize, HEAD, placeholderSize, rowsOf, type Row } from './sizes'
 import { Socket } from './Socket'
 import { t } from './texts'
 import { useInputsLinked } from './wires'
@@ -19,7 +20,7 @@ export const Card = memo(function Card({ id, selected }: NodeProps) {
   const node = useWorkflow((workflow) => nodeAt(workflow, id)) as Node | undefined
   const catalogue = useEditor((state) => state.catalogue)
   if (!node) return null
-  const type = typeOf(catalogue, node.type)
+  const type = typeOf(catalogue, node)
   const classes = `graph-card${selected ? ' graph-selected' : ''}${node.bypass ? ' graph-bypassed' : ''}`
   return (
     <article className={classes} aria-label={id}>

@@ -3,11 +3,12 @@ import { memo } from 'react'
 import { useEditor, useWorkflow } from '../state/document'
 import { useRun } from '../state/run'
 import { useLanguage } from '../text/text'
+import { typeOf } from '../workflow/kinds'
 import { nodeAt } from '../workflow/scopes'
 import { tinted } from './colours'
 import { FrameCard, NoteCard } from './Drawn'
 import { positions } from './flow'
-import { builtinOf, typeOf } from './sizes'
+import { builtinOf } from './sizes'
 import { t } from './texts'
 
 /*
@@ -25,7 +26,7 @@ const FarCard = memo(function FarCard({ id, type: shape, selected }: NodeProps) 
   const catalogue = useEditor((state) => state.catalogue)
   const language = useLanguage((state) => state.language)
   const standing = useRun(({ nodes }) => (nodes[id]?.error ? ' graph-far-bad' : nodes[id]?.fraction != null ? ' graph-far-running' : ''))
-  const type = node && (typeOf(catalogue, node.type) ?? builtinOf(catalogue, node.type))
+  const type = node && (typeOf(catalogue, node) ?? builtinOf(catalogue, node.type))
   const category = type && 'category' in type ? type.category : null
   return (
     <article

@@ -3,10 +3,11 @@ import { useLanguage } from '../text/text'
 import { edit, useEditor } from '../state/document'
 import { useRun } from '../state/run'
 import { rename } from '../workflow/edit'
+import { typeOf } from '../workflow/kinds'
 import type { AnyNode, Path } from '../workflow/types'
 import { openMenu, useMenus } from './menu'
 import { tinted } from './colours'
-import { builtinOf, typeOf } from './sizes'
+import { builtinOf } from './sizes'
 import { Badges } from './Badges'
 import { t } from './texts'
 
@@ -22,7 +23,7 @@ export const Head = memo(function Head({ path, node, category = 'flow', children
   const say = t()
   const catalogue = useEditor((state) => state.catalogue)
   const language = useLanguage((state) => state.language)
-  const type = typeOf(catalogue, node.type) ?? builtinOf(catalogue, node.type)
+  const type = typeOf(catalogue, node) ?? builtinOf(catalogue, node.type)
   const labels = type?.labels[language]
   const fraction = useRun((state) => state.nodes[path]?.fraction ?? null)
   const renaming = useMenus((state) => state.renaming === path)

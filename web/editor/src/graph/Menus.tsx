@@ -5,6 +5,7 @@ import { lookAt } from '../state/looking'
 import { run } from '../state/run'
 import { setSweep } from '../workflow/drawing'
 import { promote, removeInput } from '../workflow/inputs'
+import { typeOf } from '../workflow/kinds'
 import { loopAt, nodeAt, parentOf } from '../workflow/scopes'
 import { moveInto } from '../workflow/loops'
 import { isRepeat, type Path, type Place } from '../workflow/types'
@@ -12,7 +13,6 @@ import { alignAll, arrangeAll, copied, duplicate, frameAround, meant, note, past
 import { called, sourcesOf, targetsOf } from './ends'
 import { positions } from './flow'
 import { openMenu, openSearch, useMenus, type OpenMenu } from './menu'
-import { typeOf } from './sizes'
 import { t } from './texts'
 
 /** The context menus of nodes, of inputs and of the canvas. */
@@ -37,7 +37,7 @@ function nodeItems(menu: OpenMenu, path: Path, flow: Flow, say: Say): MenuItem[]
   const sources = sourcesOf(path).filter(({ socket }) => socket.startsWith('out:'))
   const targets = targetsOf(path)
   const parent = parentOf(path)
-  const params = Object.keys(typeOf(catalogue(), node.type)?.params ?? {}).filter((name) => !('in' in node && node.in?.[name]))
+  const params = Object.keys(typeOf(catalogue(), node)?.params ?? {}).filter((name) => !('in' in node && node.in?.[name]))
   return [
     { label: say('look'), keys: ['L'], run: () => sources[0] && lookAt(path, sources[0].socket), disabled: sources.length === 0 && say('nothingFits') },
     { label: say('runHere'), run: () => void run(top) },

@@ -5,7 +5,7 @@ import type { Builtin, NodeType } from '../server/types'
 import { catalogue, edit, graph, select, useEditor, workflow } from '../state/document'
 import { useLanguage } from '../text/text'
 import { connect } from '../workflow/connect'
-import { accepts, kindOfParam } from '../workflow/kinds'
+import { accepts, kindOfParam, typeOf } from '../workflow/kinds'
 import { nodeAt } from '../workflow/scopes'
 import type { Place } from '../workflow/types'
 import { add, loopOfSelection } from './actions'
@@ -13,7 +13,7 @@ import { hueOf } from './colours'
 import { called, link, sourcesFor, targetsFor, type End } from './ends'
 import { loopUnder, positions } from './flow'
 import { openSearch, useMenus } from './menu'
-import { typeOf, WIDTH } from './sizes'
+import { WIDTH } from './sizes'
 import { t } from './texts'
 
 /** The search for a node to add, or for the other end of a wire. */
@@ -85,7 +85,8 @@ function fits(type: NodeType | Builtin, from: End | undefined, to: End | undefin
 }
 
 function wantedAt({ path, socket }: End): string | null {
-  const type = typeOf(catalogue(), nodeAt(workflow(), path)?.type ?? '')
+  const node = nodeAt(workflow(), path)
+  const type = node && typeOf(catalogue(), node)
   const name = socket.slice('in:'.length)
   const schema = type?.params[name]
   return type?.ports[name]?.type ?? (schema ? kindOfParam(schema) : null)

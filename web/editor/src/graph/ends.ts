@@ -1,9 +1,9 @@
 import { graph, workflow, catalogue } from '../state/document'
 import { socketsOf, type Link } from '../workflow/graph'
 import { whyNot } from '../workflow/connect'
-import { allPaths, nodeAt } from '../workflow/scopes'
+import { typeOf } from '../workflow/kinds'
+import { allPaths, carriedNames, nodeAt } from '../workflow/scopes'
 import { isRepeat, type Path } from '../workflow/types'
-import { carriedOf, typeOf } from './sizes'
 
 /** One end of a wire. */
 export interface End {
@@ -26,8 +26,8 @@ export function sourcesOf(path: Path): End[] {
 export function targetsOf(path: Path): End[] {
   const node = nodeAt(workflow(), path)
   if (!node) return []
-  if (isRepeat(node)) return [...['in:from', 'in:to'], ...carriedOf(node).flatMap((name) => [`in:carry.${name}`, `in:next.${name}`]), 'in:+'].map((socket) => ({ path, socket }))
-  return socketsOf(node, typeOf(catalogue(), node.type)).inputs.map(({ id }) => ({ path, socket: id }))
+  if (isRepeat(node)) return [...['in:from', 'in:to'], ...carriedNames(node).flatMap((name) => [`in:carry.${name}`, `in:next.${name}`]), 'in:+'].map((socket) => ({ path, socket }))
+  return socketsOf(node, typeOf(catalogue(), node)).inputs.map(({ id }) => ({ path, socket: id }))
 }
 
 /** What a wire that begins here may lead to. */

@@ -2,9 +2,10 @@ import { Position, type Edge as FlowEdge, type Node as FlowNode } from '@xyflow/
 import type { Catalogue } from '../server/types'
 import type { Graph } from '../workflow/graph'
 import { LOOP } from '../workflow/arrange'
+import { typeOf } from '../workflow/kinds'
 import { allPaths, nodeAt, parentOf } from '../workflow/scopes'
 import { isRepeat, type Path, type Place, type Workflow } from '../workflow/types'
-import { axisSize, builtinOf, cardSize, inputsSize, loopSockets, placeholderSize, sizer, typeOf, type Size, type Socket } from './sizes'
+import { axisSize, builtinOf, cardSize, inputsSize, loopSockets, placeholderSize, sizer, type Size, type Socket } from './sizes'
 
 const HANDLE = 12
 const NOTHING = {}
@@ -33,7 +34,7 @@ export function flowNodes(workflow: Workflow, catalogue: Catalogue, graph: Graph
       const size = { width: Math.max(place[2] ?? 0, width), height: Math.max(place[3] ?? 0, height) }
       add(path, 'loop', place, { ...size, sockets: loopSockets(node, size.width) }, { ...more, zIndex: -1 })
     } else {
-      const type = typeOf(catalogue, node.type)
+      const type = typeOf(catalogue, node)
       const size = builtinOf(catalogue, node.type) ? axisSize() : type ? cardSize(type, catalogue) : placeholderSize(node, [...new Set(readers.get(path) ?? [])])
       add(path, 'card', place, size, more)
     }

@@ -1,7 +1,8 @@
 import { LOOP } from '../workflow/arrange'
 import type { Builtin, Catalogue, NodeType, ParamSchema } from '../server/types'
 import { graphOf } from '../workflow/graph'
-import { nodeAt } from '../workflow/scopes'
+import { typeOf } from '../workflow/kinds'
+import { carriedNames, nodeAt, variableOf } from '../workflow/scopes'
 import { isRepeat, type Node, type Path, type Repeat, type Workflow } from '../workflow/types'
 
 /*
@@ -58,26 +59,13 @@ export function pictured(type: NodeType, catalogue: Catalogue): string | undefin
   return Object.keys(type.outputs).find((output) => catalogue.types[type.outputs[output]!]?.views[0]?.shows === 'picture')
 }
 
-export function typeOf(catalogue: Catalogue, name: string): NodeType | undefined {
-  return tables(catalogue).nodes.get(name)
-}
+const builtins = new WeakMap<Catalogue, Map<string, Builtin>>()
 
+/** What the engine expands itself, by its name. */
 export function builtinOf(catalogue: Catalogue, name: string): Builtin | undefined {
-  return tables(catalogue).builtins.get(name)
-}
-
-const found = new WeakMap<Catalogue, { nodes: Map<string, NodeType>; builtins: Map<string, Builtin> }>()
-
-function tables(catalogue: Catalogue) {
-  let table = found.get(catalogue)
-  if (!table) {
-    table = {
-      nodes: new Map(catalogue.nodes.map((type) => [type.name, type])),
-      builtins: new Map(catalogue.builtins.map((type) => [type.name, type])),
-    }
-    found.set(catalogue, table)
-  }
-  return table
+  let table = builtins.get(catalogue)
+  if (!table) builtins.set(catalogue, (table = new Map(catalogue.builtins.map((type) => [type.name, type]))))
+  return table.get(name)
 }
 
 export interface Socket {
@@ -146,16 +134,11 @@ export function inputsSize(workflow: Workflow, catalogue: Catalogue): Size {
   return { width: INPUTS_WIDTH, height: y + ROW + FOOT, sockets }
 }
 
-/** The carried names of a loop, linked at either end. */
-export function carriedOf(loop: Repeat): string[] {
-  return [...new Set([...Object.keys(loop.carry ?? {}), ...Object.keys(loop.next ?? {})])]
-}
-
 /** The sockets on the two edges of a loop's frame; its size is in the layout. */
 export function loopSockets(loop: Repeat, width: number): Socket[] {
-  const variable = Object.keys(loop.for)[0] ?? 'i'
+  const variable = variableOf(loop)
   const at = (row: number) => LOOP.top + CARRY * row + CARRY / 2
-  const names = carriedOf(loop)
+  const names = carriedNames(loop)
   const inner = LOOP.side
   const sockets: Socket[] = [
     { id: 'in:from', side: 'left', type: 'target', x: 0, y: at(0) },
@@ -184,8 +167,8 @@ export function sizer(workflow: Workflow, catalogue: Catalogue): (path: Path) =>
     }
     const node = nodeAt(workflow, path)
     if (!node) return [WIDTH, HEAD]
-    if (isRepeat(node)) return [2 * LOOP.side + WIDTH, LOOP.top + CARRY * Math.max(carriedOf(node).length + 2, 2 * carriedOf(node).length + 1) + LOOP.bottom]
-    const type = typeOf(catalogue, node.type)
+    if (isRepeat(node)) return [2 * LOOP.side + WIDTH, LOOP.top + CARRY * Math.max(carriedNames(node).length + 2, 2 * carriedNames(node).length + 1) + LOOP.bottom]
+    const type = typeOf(catalogue, node)
     const size = builtinOf(catalogue, node.type) ? axisSize() : type ? cardSize(type, catalogue) : placeholderSize(node, [])
     return [size.width, size.height]
   }
@@ -200,7 +183,7 @@ export function schemaOfInput(workflow: Workflow, catalogue: Catalogue, name: st
     found = new Map()
     for (const wire of graphOf(workflow, catalogue).wires) {
       const reader = wire.from === '#inputs' ? nodeAt(workflow, wire.to) : undefined
-      const schema = reader && typeOf(catalogue, reader.type)?.params[wire.input.slice('in:'.length)]
+      const schema = reader && typeOf(catalogue, reader)?.params[wire.input.slice('in:'.length)]
       const input = wire.output.slice('out:'.length)
       if (schema && !found.has(input)) found.set(input, schema)
     }

@@ -3,6 +3,7 @@ import { api } from '../server/api'
 import type { NodeType } from '../server/types'
 import { setParam } from '../workflow/edit'
 import { setInput } from '../workflow/inputs'
+import { typeOf } from '../workflow/kinds'
 import { allPaths, INPUTS, nodeAt } from '../workflow/scopes'
 import { isRepeat, type Path } from '../workflow/types'
 import { catalogue, edit, workflow } from './document'
@@ -32,7 +33,7 @@ export function filePlaces(): FilePlace[] {
   const found = new Map<string, FilePlace>()
   for (const path of allPaths(workflow())) {
     const node = nodeAt(workflow(), path)
-    const type = catalogue().nodes.find((type) => type.name === node?.type)
+    const type = node && typeOf(catalogue(), node)
     if (!node || isRepeat(node) || !type || !readsPicture(type)) continue
     for (const [param, schema] of Object.entries(type.params)) {
       if (!schema.file) continue
