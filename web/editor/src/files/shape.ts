@@ -1,4 +1,5 @@
 import { isNum } from '../workflow/json'
+import { isOfLater } from '../workflow/places'
 import { own } from '../workflow/records'
 
 type Check = (value: unknown, where: string) => string | null
@@ -46,7 +47,7 @@ const LAYOUT: Record<string, Check> = {
   '#sweeps': recordOf(text),
 }
 const layout: Check = (value, where) =>
-  isObject(value) ? first(Object.entries(value).map(([key, one]) => (own(LAYOUT, key) ?? place)(one, `${where}.${key}`))) : where
+  isObject(value) ? first(Object.entries(value).map(([key, one]) => (own(LAYOUT, key) ?? (isOfLater(key) ? anything : place))(one, `${where}.${key}`))) : where
 
 const workflow = object({
   title: maybe(text), description: maybe(text), inputs: maybe(recordOf(object({ type: text, description: maybe(text) }))),

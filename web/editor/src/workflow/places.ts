@@ -15,14 +15,19 @@ function drawn<T>(value: unknown, read: (thing: Record<string, unknown>, at: Pla
   return things.length ? things : undefined
 }
 
+/** Whether a name in a layout is none that is known here: what a later version keeps under it stays as it is. */
+export function isOfLater(name: string): boolean {
+  return name.startsWith('#') && !['#inputs', '#notes', '#frames', '#sweeps'].includes(name)
+}
+
 /** A layout of which nothing is other than its types say. Files may hold anything there, as it changes no key. */
 export function soundLayout(layout: Layout = {}): Layout {
   const sweeps = Object.entries(layout['#sweeps'] ?? {}).filter(([, text]) => typeof text === 'string')
   const entries = Object.entries(layout).map(([path, value]): [string, Layout[string]] => {
     if (path === '#notes') return [path, drawn(value, ({ text }, at) => ({ at, text: String(text ?? '') }))]
     if (path === '#sweeps') return [path, sweeps.length ? Object.fromEntries(sweeps) : undefined]
-    if (path !== '#frames') return [path, asPlace(value)]
-    return [path, drawn(value, ({ title, colour }, at) => ({ at, title: String(title ?? ''), ...(typeof colour === 'string' && { colour }) }))]
+    if (path === '#frames') return [path, drawn(value, ({ title, colour }, at) => ({ at, title: String(title ?? ''), ...(typeof colour === 'string' && { colour }) }))]
+    return [path, isOfLater(path) ? value : asPlace(value)]
   })
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
