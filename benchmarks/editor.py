@@ -174,7 +174,7 @@ def fit(page: Page) -> None:
 
 def whole(page: Page) -> None:
     """As small as cards are drawn with all that is on them."""
-    zoom_to(page, 0.42)
+    zoom_to(page, 0.52)
 
 
 def one_to_one(page: Page) -> None:

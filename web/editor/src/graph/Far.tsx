@@ -16,7 +16,7 @@ import { t } from './texts'
  */
 
 /** Below this zoom, and with more nodes than this. */
-export const FAR = 0.4
+export const FAR = 0.5
 export const MANY = 60
 
 /** A box with a title, in the place of a card or a loop's frame. */
