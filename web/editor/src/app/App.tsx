@@ -12,13 +12,16 @@ import { openFile } from '../files/openFile'
 import type { Opened } from '../files/opened'
 import { SaveDialog } from '../files/SaveDialog'
 import { Canvas } from '../graph/Canvas'
+import { useMenus, WHOLE } from '../graph/menu'
 import { EndMenu, Menus } from '../graph/Menus'
 import { Search } from '../graph/Search'
+import { Writing } from '../graph/Writing'
 import { api, Refused } from '../server/api'
 import { follow, useOnline } from '../server/socket'
 import { back, open, useEditor, workflow } from '../state/document'
 import { restore } from '../state/draft'
 import { attend, planSoon } from '../state/run'
+import { learnFiles } from '../state/uploads'
 import { useLanguage } from '../text/text'
 import { Bar } from './Bar'
 import { Dock } from './Dock'
@@ -48,6 +51,7 @@ export function App() {
         setFirst(!(await restore()))
         follow(stats.last_event)
         planSoon(0)
+        void learnFiles()
         setReady(true)
       } catch (error) {
         if (!(error instanceof Refused)) throw error
@@ -134,6 +138,7 @@ function Desk({ first }: { first: boolean }) {
     null,
     { label: say('save'), keys: ['Ctrl', 'S'], run: () => void saveNow() },
     { label: say('saveAs'), run: () => setDialog({ is: 'save' }) },
+    { label: say('describe'), run: () => useMenus.setState({ writing: WHOLE }) },
     { label: say('export'), run: () => exportWorkflow(workflow(), about.name || about.template || 'workflow') },
   ]
 
@@ -154,6 +159,7 @@ function Desk({ first }: { first: boolean }) {
       <Menus />
       <EndMenu />
       <Search />
+      <Writing />
       <Toasts />
       {menu && <Menu items={files} at={menu} label={say('files')} onClose={() => setMenu(null)} />}
       {dialog?.is === 'gallery' && <Gallery first={dialog.first} onOpen={take} onUse={undefined} onClose={close} />}

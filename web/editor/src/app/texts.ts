@@ -13,6 +13,7 @@ export const t = texts('app', {
   save: ['Save', '保存'],
   saveAs: ['Save as…', '名前を付けて保存…'],
   export: ['Export as JSON', 'JSON として書き出す'],
+  describe: ['Description…', '説明…'],
   undo: ['Undo', '元に戻す'],
   redo: ['Redo', 'やり直す'],
   add: ['Add a node', 'ノードを追加'],

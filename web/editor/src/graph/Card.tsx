@@ -46,7 +46,7 @@ function Body({ path, node, type }: Part & { type: NodeType }) {
     <>
       {rowsOf(type, catalogue).map((row, i) =>
         row.kind === 'param' ? (
-          <ParamRow key={row.input} path={path} name={row.input!} row={row as Row} label={labels.inputs[row.input!] ?? row.input!} value={node.params?.[row.input!]} from={node.in?.[row.input!]} />
+          <ParamRow key={row.input} path={path} name={row.input!} row={row as Row} type={type} label={labels.inputs[row.input!] ?? row.input!} value={node.params?.[row.input!]} from={node.in?.[row.input!]} />
         ) : row.kind === 'window' ? (
           <Window key="window" path={path} type={type} />
         ) : (

@@ -50,6 +50,7 @@ export const Head = memo(function Head({ path, node, category = 'flow', children
         <span className="graph-name mono cut" onDoubleClick={() => useMenus.setState({ renaming: path })}>{name}</span>
       )}
       {children}
+      {node.note && <span className="graph-said cut" title={node.note}>{node.note}</span>}
       <Badges path={path} node={node} />
       <button
         className="plain icon graph-more nodrag" aria-label={say('menu', { name })} aria-haspopup="menu" tabIndex={-1}

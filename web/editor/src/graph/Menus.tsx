@@ -12,7 +12,7 @@ import { isRepeat, type Path, type Place } from '../workflow/types'
 import { alignAll, arrangeAll, copied, duplicate, frameAround, meant, note, pasted, removeAll, toggleBypass, unwrapLoop, wrapAll } from './actions'
 import { called, sourcesOf, targetsOf } from './ends'
 import { positions } from './flow'
-import { openMenu, openSearch, useMenus, type OpenMenu } from './menu'
+import { openMenu, openSearch, useMenus, WHOLE, type OpenMenu } from './menu'
 import { t } from './texts'
 
 /** The context menus of nodes, of inputs and of the canvas. */
@@ -46,6 +46,7 @@ function nodeItems(menu: OpenMenu, path: Path, flow: Flow, say: Say): MenuItem[]
     { label: say('connectTo'), keys: ['Shift', 'C'], run: () => endConnecting(path, menu), disabled: targets.length === 0 && say('nothingFits') },
     null,
     { label: say('rename'), keys: ['F2'], run: () => useMenus.setState({ renaming: path }) },
+    { label: say('noteOf', { name: path }), run: () => useMenus.setState({ writing: path }) },
     { label: say('duplicate'), keys: ['Ctrl', 'D'], run: () => duplicate(paths) },
     { label: node.bypass ? say('unbypass') : say('bypass'), keys: ['B'], run: () => toggleBypass(paths) },
     { label: say('wrap'), keys: ['Ctrl', 'L'], run: () => wrapAll(paths) },
@@ -116,6 +117,7 @@ function canvasItems({ x, y }: OpenMenu, flow: Flow, say: Say): MenuItem[] {
   return [
     { label: say('addNode'), keys: ['Space'], run: () => openSearch({ x, y }) },
     { label: say('addNote'), run: () => note(place) },
+    { label: say('description'), run: () => useMenus.setState({ writing: WHOLE }) },
     {
       label: say('paste'), keys: ['Ctrl', 'V'],
       run: () => void navigator.clipboard?.readText().then(pasted, () => undefined),

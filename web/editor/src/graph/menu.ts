@@ -35,9 +35,14 @@ interface Menus {
   ends: OpenEnds | null
   /** The node, or the input of the workflow, whose name is being written. */
   renaming: string | null
+  /** What a longer text is written about: a node, or `WHOLE`. */
+  writing: Path | null
 }
 
-export const useMenus = create<Menus>(() => ({ menu: null, search: null, ends: null, renaming: null }))
+/** The workflow as a whole, where a node's path could stand. */
+export const WHOLE = ''
+
+export const useMenus = create<Menus>(() => ({ menu: null, search: null, ends: null, renaming: null, writing: null }))
 
 export const openMenu = (menu: OpenMenu | null) => useMenus.setState({ menu })
 export const openSearch = (search: OpenSearch | null) => useMenus.setState({ search })

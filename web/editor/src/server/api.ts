@@ -57,7 +57,6 @@ export const api = {
   models: () => askFor<{ models: { name: string; parts: string[]; default: boolean }[] }>('/api/models'),
 
   plan: (order: Order, signal?: AbortSignal) => askFor<Plan>('/api/plan', { method: 'POST', json: order, ...(signal ? { signal } : {}) }),
-  check: (order: Order) => askFor<{ faults: Fault[]; calls: number | null }>('/api/check', { method: 'POST', json: order }),
 
   send: (order: Order, key: string) =>
     askFor<Job>('/api/jobs', { method: 'POST', json: order, headers: { 'Idempotency-Key': key } }),

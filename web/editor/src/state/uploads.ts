@@ -1,6 +1,7 @@
+import { create } from 'zustand'
 import { schemaOfInput } from '../graph/sizes'
 import { api } from '../server/api'
-import type { NodeType } from '../server/types'
+import type { NodeType, Upload } from '../server/types'
 import { setParam } from '../workflow/edit'
 import { setInput } from '../workflow/inputs'
 import { typeOf } from '../workflow/kinds'
@@ -8,10 +9,35 @@ import { allPaths, INPUTS, nodeAt } from '../workflow/scopes'
 import { isRepeat, type Path } from '../workflow/types'
 import { catalogue, edit, workflow } from './document'
 
+/** What files can be named: pictures that were sent, and models. */
+const useFiles = create<{ pictures: string[]; models: string[] }>(() => ({ pictures: [], models: [] }))
+
+/** Ask the server what files there are. */
+export async function learnFiles(): Promise<void> {
+  const found = await Promise.all([api.uploads(), api.models()]).catch(() => null) // it is a help, and can be done without
+  if (!found) return
+  const [{ uploads }, { models }] = found
+  useFiles.setState({ pictures: uploads.map(({ path }) => path), models: models.map(({ name }) => name) })
+}
+
+async function send(picture: Blob): Promise<Upload> {
+  const sent = await api.upload(picture)
+  void learnFiles()
+  return sent
+}
+
+/** The files that a node of a type may be meant to read. */
+export function useFilesFor(type: NodeType | undefined): string[] {
+  const { pictures, models } = useFiles()
+  return !type ? NO_FILES : readsPicture(type) ? pictures : models
+}
+
+const NO_FILES: string[] = []
+
 /** What a field for a file needs: where pictures go, and how they look. */
 export const fileHelp = {
   async onUpload(file: File): Promise<string> {
-    return (await api.upload(file)).path
+    return (await send(file)).path
   },
   thumbnail: (path: string): string | null => (/^uploads\/[^/]+$/.test(path) ? `/api/${path}?side=64` : null),
 }
@@ -52,7 +78,7 @@ export function pictureReaders(): { type: NodeType; param: string }[] {
 
 /** Send a picture to the server, and let it be read in a place; gives its address. */
 export async function usePicture(picture: Blob, { path, param }: FilePlace): Promise<string> {
-  const sent = await api.upload(picture)
+  const sent = await send(picture)
   edit((workflow) => (path === INPUTS ? setInput(workflow, param, { default: sent.path }) : setParam(workflow, path, param, sent.path)))
   return sent.url
 }
