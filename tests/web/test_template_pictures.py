@@ -29,6 +29,13 @@ def test_all_are_listed_in_an_order_of_their_own() -> None:
     assert [one.name for one in in_order(FOLDER)] == order
 
 
+def test_a_folder_without_an_order_is_listed_by_name(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    assert [one.name for one in in_order(tmp_path)] == ["a", "b"]
+    assert in_order(tmp_path / "nowhere") == []
+
+
 def test_they_are_small() -> None:
     for file in THUMBNAILS:
         with Image.open(file) as picture:

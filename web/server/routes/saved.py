@@ -165,8 +165,9 @@ def listed(folder: Path, group: str, saved: bool) -> list[WorkflowAbout]:
 
 
 def in_order(folder: Path) -> list[WorkflowAbout]:
-    """The workflows in a folder as its `order.txt` names them; those it does not name come last."""
-    order = {name: i for i, name in enumerate((folder / "order.txt").read_text(encoding="utf-8").split())}
+    """The workflows in a folder as its `order.txt`, if there is one, names them; the others come last."""
+    names = folder / "order.txt"
+    order = {name: i for i, name in enumerate(names.read_text("utf-8").split() if names.is_file() else ())}
     return sorted(listed(folder, "templates", saved=False), key=lambda one: order.get(one.name, len(order)))
 
 
