@@ -356,7 +356,7 @@ class Jobs:
             waiting = db.execute("SELECT COUNT(*) FROM job WHERE state IN ('queued', 'paused')").fetchone()[0]
             if waiting >= self.queue:
                 raise Full
-            id, title = new_id(), str(order.workflow.get("title") or order.name or order.template or "untitled")
+            id, title = new_id(), str(order.workflow.get("title") or order.name or order.template or "")
             place = self._end_of_queue(front)
             db.execute(
                 "INSERT INTO job (id, state, place, title, name, template, job_order, calls, created, idempotency, "
