@@ -715,7 +715,7 @@ def looking() -> Iterator[Row]:
         ("output=nothing", 'unknown output "nothing"'), ("output=../x", "^query.output: expected"),
         ("view=nothing", 'unknown view "nothing"'), ("view=__class__", 'unknown view "__class__"'),
         ("form=exe", "^query.form: expected"), ("side=-1", "side: "), ("side=1025", "side: "),
-        ("side=1e9", "side: "), ("side=-1", "side: "), (f"side={'9' * 5000}", "side: "), ("side=NaN", "side: "),
+        ("side=1e9", "side: "), ("side=-1025", "side: "), (f"side={'9' * 5000}", "side: "), ("side=NaN", "side: "),
         ("side=Infinity", "side: "), ("side=1e999", "side: "), ("side=true", "side: "), ("side=null", "side: "),
         (f"side={'[' * 1000}", "side: "), ("side=%22x%22", "side: "),
         ("side=1&side=2", "^query.side: expected one value"),

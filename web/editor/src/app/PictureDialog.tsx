@@ -1,6 +1,7 @@
 import { useReactFlow } from '@xyflow/react'
-import { useEffect, useRef, useState } from 'react'
+import { useState } from 'react'
 import type { Opened } from '../files'
+import { Over } from '../fields/Over'
 import { toast } from '../fields/toasts'
 import { add } from '../graph/actions'
 import { PictureView } from '../look'
@@ -63,7 +64,7 @@ export function PictureDialog({ picture, onOpen, onClose }: Props) {
     )
   }
   return (
-    <Modal label={picture.name} onClose={onClose}>
+    <Over label={picture.name} className="app-picture" onClose={onClose}>
       {placing ? (
         <Places onPlace={(at) => void place(at)} onBack={() => setPlacing(null)} />
       ) : (
@@ -79,14 +80,8 @@ export function PictureDialog({ picture, onOpen, onClose }: Props) {
           }
         />
       )}
-    </Modal>
+    </Over>
   )
-}
-
-function Modal({ label, onClose, children }: { label: string; onClose: () => void; children: React.ReactNode }) {
-  const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
-  return <dialog ref={dialog} className="app-picture" aria-label={label} onClose={onClose}>{children}</dialog>
 }
 
 /** Where a picture is to be read: in one of the places that name a file, or by a new node. */

@@ -3,6 +3,7 @@ import type { NodeProps } from '@xyflow/react'
 import { useLanguage } from '../text/text'
 import { useEditor, useWorkflow } from '../state/document'
 import type { NodeType } from '../server/types'
+import { split } from '../state/plan'
 import { typeOf } from '../workflow/kinds'
 import { nodeAt } from '../workflow/scopes'
 import type { Node } from '../workflow/types'
@@ -59,7 +60,7 @@ function Body({ path, node, type }: Part & { type: NodeType }) {
         ),
       )}
       {sockets.map((socket) => {
-        const name = socket.id.slice(socket.id.indexOf(':') + 1)
+        const name = split(socket.id)[1]
         const source = socket.type === 'source'
         return (
           <Socket
@@ -89,7 +90,7 @@ function Placeholder({ path, node }: Part) {
   return (
     <>
       {sockets.map((socket) => {
-        const name = socket.id.slice(socket.id.indexOf(':') + 1)
+        const name = split(socket.id)[1]
         return (
           <div key={socket.id}>
             <span className={`graph-loose graph-loose-${socket.side}`} style={{ top: socket.y }}>{name}</span>

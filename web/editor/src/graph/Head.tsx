@@ -9,6 +9,7 @@ import { openMenu, useMenus } from './menu'
 import { tinted } from './colours'
 import { builtinOf } from './sizes'
 import { Badges } from './Badges'
+import { RenameField } from './RenameField'
 import { t } from './texts'
 
 interface Props {
@@ -32,20 +33,7 @@ export const Head = memo(function Head({ path, node, category = 'flow', children
     <header className="graph-head" style={tinted(catalogue, type ? category : null)} title={node.note ?? labels?.help}>
       <span className="graph-title cut">{labels?.label ?? node.type}</span>
       {renaming ? (
-        <input
-          className="graph-rename nodrag mono" defaultValue={name} autoFocus aria-label={say('rename')}
-          onFocus={(event) => event.target.select()}
-          onBlur={(event) => {
-            useMenus.setState({ renaming: null })
-            if (event.target.value !== name) edit((workflow) => rename(workflow, path, event.target.value))
-          }}
-          onKeyDown={(event) => {
-            if (event.nativeEvent.isComposing) return
-            if (event.key === 'Escape') event.currentTarget.value = name
-            if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur()
-            event.stopPropagation()
-          }}
-        />
+        <RenameField name={name} label={say('rename')} className="graph-rename" onName={(wish) => edit((workflow) => rename(workflow, path, wish))} />
       ) : (
         <span className="graph-name mono cut" onDoubleClick={() => useMenus.setState({ renaming: path })}>{name}</span>
       )}

@@ -9,6 +9,7 @@ import { setSweep } from '../workflow/drawing'
 import { addInput, renameInput, setInput } from '../workflow/inputs'
 import { faultsAt } from './faults'
 import { openMenu, useMenus } from './menu'
+import { RenameField } from './RenameField'
 import { inputsSize, isLongInput, LONG, ROW, schemaOfInput } from './sizes'
 import { Socket } from './Socket'
 import { TextField } from './TextField'
@@ -89,19 +90,9 @@ function Renaming({ name }: { name: string }) {
   const catalogue = useEditor((state) => state.catalogue)
   return (
     <div className="graph-row graph-param" style={{ height: isLongInput(workflow, catalogue, name) ? LONG : ROW }}>
-      <input
-        className="graph-text mono nodrag" defaultValue={name} autoFocus aria-label={say('inputName')} onFocus={(event) => event.target.select()}
-        onBlur={(event) => {
-          useMenus.setState({ renaming: null })
-          const wish = event.target.value.trim()
-          if (wish && wish !== name) edit((workflow) => renameInput(workflow, name, wish))
-        }}
-        onKeyDown={(event) => {
-          if (event.nativeEvent.isComposing) return
-          if (event.key === 'Escape') event.currentTarget.value = name
-          if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur()
-          event.stopPropagation()
-        }}
+      <RenameField
+        name={name} label={say('inputName')} className="graph-text"
+        onName={(wish) => wish.trim() && edit((workflow) => renameInput(workflow, name, wish.trim()))}
       />
     </div>
   )

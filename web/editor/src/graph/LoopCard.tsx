@@ -1,7 +1,7 @@
 import { NodeResizeControl, type NodeProps } from '@xyflow/react'
 import { memo } from 'react'
 import { edit, graph, useEditor, useWorkflow } from '../state/document'
-import { iterationsOf } from '../state/plan'
+import { iterationsOf, split } from '../state/plan'
 import { inspect, useRun } from '../state/run'
 import { LOOP } from '../workflow/arrange'
 import { setPlaces } from '../workflow/drawing'
@@ -56,7 +56,7 @@ export const LoopCard = memo(function LoopCard({ id, selected, width = 0, height
       {loopSockets(loop, width).map((socket) => (
         <Socket
           key={socket.id} path={id} socket={socket} kind={kinds.get(`${id}|${socket.id}`) ?? kinds.get(`${id}|out:${socket.id.split('.')[1]}`) ?? (socket.id.endsWith('from') || socket.id.endsWith('to') ? 'int' : null)}
-          name={socket.id.slice(socket.id.indexOf(':') + 1)} many={socket.id.endsWith('.all')} linked
+          name={split(socket.id)[1]} many={socket.id.endsWith('.all')} linked
         />
       ))}
       <NodeResizeControl

@@ -1,4 +1,5 @@
 import { graph, workflow, catalogue } from '../state/document'
+import { split } from '../state/plan'
 import { socketsOf, type Link } from '../workflow/graph'
 import { whyNot } from '../workflow/connect'
 import { typeOf } from '../workflow/kinds'
@@ -13,7 +14,7 @@ export interface End {
 
 /** A socket in a word; what a loop gives its body at every step is told from what it gives in the end. */
 export function called({ socket }: End): string {
-  const name = socket.slice(socket.indexOf(':') + 1)
+  const name = split(socket)[1]
   return /^item:[^#]/.test(socket) ? `${name}[…]` : name
 }
 
