@@ -1,12 +1,15 @@
 """The recipe of the model that ships with the project: real emoji artwork in, a Stable-Diffusion-shaped model out.
 
+It makes version 2; what ships is version 1 until that is trained (its own recipe is in the history, at 6827511).
+
 The stages, in the order in which `python -m models.recipe` runs them, each in the file of its name:
 
     data      artwork.py, scenes.py, data.py   fetch the artwork, compose scenes, render them with captions
     judge     judge.py                         a classifier that only measures
-    vae       vae.py                           pictures 64×64 ⇄ latents 4×16×16
+    vae       vae.py                           pictures 128×128 ⇄ latents 4×16×16
     clip      clip.py                          tokenizer, text and vision towers
     unet      unet.py                          noise and words → velocity of the latent
+    captioner captioner.py                     a picture → words for what it shows
     export    export.py                        all of it in half precision, in the diffusers folder layout
     evaluate  evaluate.py                      measured figures, and the model card
 

@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import shutil
 import sys
+from pathlib import Path
 
 STAGES = ("data", "judge", "vae", "clip", "unet", "captioner", "export", "evaluate")
-MINUTES = {"judge": 5.0, "vae": 20.0, "clip": 15.0, "unet": 85.0, "captioner": 20.0}  # on two cores
+MINUTES = {"judge": 25.0, "vae": 50.0, "clip": 50.0, "unet": 350.0, "captioner": 20.0}  # on two cores
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"}
 
 
@@ -17,6 +19,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="or its steps")
     parser.add_argument("--share", type=float, default=1.0, help="share of the bank to render, for a rehearsal")
     parser.add_argument("--threads", type=int, help="threads of this process (default: one per core)")
+    about_from = (
+        "a model (models/emoji) whose weights stages without a checkpoint begin from, where names and shapes agree"
+    )
+    parser.add_argument("--from", type=Path, dest="source", metavar="FOLDER", help=about_from)
+    about_beside = "a folder with version 1, for `evaluate` to measure beside this one (default: as last measured)"
+    parser.add_argument("--beside", type=Path, metavar="FOLDER", help=about_beside)
     arguments = parser.parse_args()
     if unknown := set(arguments.stages) - set(STAGES):
         parser.error(f"expected stages among {', '.join(STAGES)}, found {', '.join(sorted(unknown))}")
@@ -28,10 +36,13 @@ def main() -> None:
     import torch
 
     from . import captioner, clip, data, evaluate, export, judge, unet, vae
+    from .artwork import WORK
     from .training import Budget
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    if arguments.source is not None and not (WORK / "tokenizer").exists():  # what the weights read
+        shutil.copytree(arguments.source / "tokenizer", WORK / "tokenizer")
     for stage in [stage for stage in STAGES if stage in (arguments.stages or STAGES)]:
         minutes = arguments.minutes if arguments.minutes or arguments.steps else MINUTES.get(stage)
         budget = Budget(minutes, arguments.steps)
@@ -40,9 +51,12 @@ def main() -> None:
         elif stage == "export":
             export.run()
         elif stage == "evaluate":
+            if arguments.beside is not None:
+                evaluate.beside(arguments.beside)
             evaluate.run()
         else:
-            {"judge": judge, "vae": vae, "clip": clip, "unet": unet, "captioner": captioner}[stage].run(budget)
+            stages = {"judge": judge, "vae": vae, "clip": clip, "unet": unet, "captioner": captioner}
+            stages[stage].run(budget, arguments.source)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,19 @@ WORK = Path(__file__).parent / "work"
 
 PACKAGES = {
     "@iconify-json/fluent-emoji-flat": "1.2.6",  # MIT, Microsoft
+    "@iconify-json/fluent-emoji": "1.2.7",  # MIT, Microsoft: the same drawings with light and shade
     "@iconify-json/noto": "1.2.9",  # Apache-2.0, Google
     "@iconify-json/openmoji": "1.2.29",  # CC-BY-SA 4.0, OpenMoji: in no training, there to be taught afterwards
     "emojilib": "4.0.3",  # MIT, keywords: text for the tokenizer's vocabulary
 }
 
-STYLES = {"flat": "@iconify-json/fluent-emoji-flat", "noto": "@iconify-json/noto"}
+STYLES = {
+    "flat": "@iconify-json/fluent-emoji-flat", "noto": "@iconify-json/noto", "fluent": "@iconify-json/fluent-emoji",
+}  # fmt: skip
 UNSEEN = {"openmoji": "@iconify-json/openmoji"}
 """A style that the model is not trained on (`unseen.py`)."""
 
-CONCEPTS = {  # the word in captions → the icon's name, the same in both sets
+CONCEPTS = {  # the word in captions → the icon's name, the same in all sets
     "cat": "cat-face", "dog": "dog-face", "lion": "lion", "tiger": "tiger-face", "fox": "fox", "panda": "panda",
     "bear": "bear", "rabbit": "rabbit-face", "frog": "frog", "penguin": "penguin", "owl": "owl", "bird": "bird",
     "fish": "fish", "whale": "spouting-whale", "octopus": "octopus", "butterfly": "butterfly", "bee": "honeybee",
@@ -35,11 +38,32 @@ CONCEPTS = {  # the word in captions → the icon's name, the same in both sets
     "strawberry": "strawberry", "watermelon": "watermelon", "pineapple": "pineapple", "carrot": "carrot",
     "pizza": "pizza", "hamburger": "hamburger", "doughnut": "doughnut", "cake": "birthday-cake", "heart": "red-heart",
     "crown": "crown", "guitar": "guitar", "key": "key", "balloon": "balloon", "robot": "robot",
+    # from version 2 on
+    "cow": "cow-face", "mouse": "mouse-face", "koala": "koala", "chicken": "chicken", "duck": "duck",
+    "flamingo": "flamingo", "parrot": "parrot", "peacock": "peacock", "chick": "hatching-chick", "crab": "crab",
+    "squid": "squid", "dolphin": "dolphin", "shark": "shark", "snake": "snake", "crocodile": "crocodile",
+    "hedgehog": "hedgehog", "camel": "camel", "giraffe": "giraffe", "zebra": "zebra", "bat": "bat",
+    "spider": "spider", "dragon": "dragon-face", "dinosaur": "t-rex", "polar bear": "polar-bear", "lemon": "lemon",
+    "orange": "tangerine", "pear": "pear", "peach": "peach", "kiwi": "kiwi-fruit", "coconut": "coconut",
+    "avocado": "avocado", "tomato": "tomato", "eggplant": "eggplant", "corn": "ear-of-corn", "broccoli": "broccoli",
+    "bread": "bread", "croissant": "croissant", "pretzel": "pretzel", "cheese": "cheese-wedge", "hot dog": "hot-dog",
+    "taco": "taco", "cookie": "cookie", "cupcake": "cupcake", "lollipop": "lollipop", "ice cream": "soft-ice-cream",
+    "teapot": "teapot", "clover": "four-leaf-clover", "tree": "deciduous-tree", "fir tree": "evergreen-tree",
+    "snowflake": "snowflake", "volcano": "volcano", "blossom": "cherry-blossom", "maple leaf": "maple-leaf",
+    "planet": "ringed-planet", "lightning": "high-voltage", "umbrella": "umbrella", "anchor": "anchor", "bell": "bell",
+    "book": "closed-book", "camera": "camera", "candle": "candle", "drum": "drum", "trumpet": "trumpet",
+    "violin": "violin", "gift": "wrapped-gift", "light bulb": "light-bulb", "magnet": "magnet", "hammer": "hammer",
+    "pencil": "pencil", "teddy bear": "teddy-bear", "soccer ball": "soccer-ball", "basketball": "basketball",
+    "ring": "ring", "diamond": "gem-stone", "trophy": "trophy", "hat": "top-hat", "shoe": "running-shoe",
+    "shirt": "t-shirt", "padlock": "locked", "door": "door", "chair": "chair", "tent": "tent", "train": "locomotive",
+    "tractor": "tractor", "truck": "delivery-truck", "taxi": "taxi", "helicopter": "helicopter",
+    "ufo": "flying-saucer", "skull": "skull", "ghost": "ghost", "pumpkin": "jack-o-lantern",
+    "lantern": "red-paper-lantern",
 }  # fmt: skip
 
 FACES = {
     "cat", "dog", "lion", "tiger", "fox", "panda", "bear", "rabbit", "frog", "monkey", "pig", "horse", "unicorn",
-    "robot",
+    "robot", "cow", "mouse", "koala", "dragon",
 }  # fmt: skip
 
 
@@ -80,13 +104,13 @@ def installed_version(package: Path) -> str | None:
 
 @cache
 def icons(style: str) -> dict[str, Art]:
-    """Every square drawing of a style by its icon name."""
+    """Every drawing of a style by its icon name, but for those that are not square (one is, but for a hair)."""
     collection = json.loads((fetch() / (STYLES | UNSEEN)[style] / "icons.json").read_text())
     drawings = {}
     for name, icon in collection["icons"].items():
         width, height = (icon.get(side, collection[side]) for side in ("width", "height"))
-        if width == height:
-            drawings[name] = Art(icon["body"], width)
+        if abs(width - height) <= 1:
+            drawings[name] = Art(icon["body"], max(width, height))
     return drawings
 
 

@@ -1,6 +1,7 @@
 """Stage `captioner`: a picture in, the words for what it shows out, in BLIP's architecture (Li et al., 2201.12086).
 
-It names things and leaves out style and background: those are what a search over terms is to find.
+It names things, the sides they stand on and the background, and leaves out the style: that is what a search over terms
+is to find.
 """
 
 import json
@@ -9,19 +10,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
 
 from .artwork import CONCEPTS, WORK, names_of
-from .data import Bank, load
-from .judge import halves, spoil, tensor
-from .scenes import SIZE, with_article
-from .training import Budget, Settings, batch_of, train
+from .data import ALL, Bank, Scope, load
+from .judge import part, spoil, tensor
+from .scenes import PALETTE, SIDES, SIZE, colour_name, side_by_side, with_article
+from .training import Budget, Settings, batch_of, begun, train
 
 BATCH = 64
-LENGTH = 24  # tokens of the longest caption, with begin and end
+LENGTH = 48  # tokens of the longest caption, with begin and end
 WIDTH = 128
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -31,7 +33,7 @@ OPENINGS = ("a picture of", "a drawing of")
 
 TOWER = {"hidden_size": WIDTH, "num_attention_heads": 4}
 VISION: dict[str, Any] = {
-    **TOWER, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 4, "image_size": SIZE, "patch_size": 8,
+    **TOWER, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 4, "image_size": SIZE, "patch_size": 16,
 }  # fmt: skip
 TEXT: dict[str, Any] = {
     **TOWER, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 2, "encoder_hidden_size": WIDTH,
@@ -43,7 +45,9 @@ def vocabulary() -> list[str]:
     """The words of all captions, after the special tokens; letters, so that any other word can be spelt."""
     words = Counter(word for concept in CONCEPTS for name in names_of(concept) for word in with_article(name).split())
     words.update(word for opening in OPENINGS for word in opening.split())
-    words.update(["and", "on", "the", "left", "right"])
+    words.update(" ".join(side for sides in SIDES.values() for side in sides).split())
+    words.update(word for colour in PALETTE for word in colour.split())
+    words.update(["and", "a", "background"])
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     spelt = [*letters, *(f"##{letter}" for letter in letters), *",.-'"]
     return [*SPECIAL, *dict.fromkeys([*sorted(words), *spelt]), BEGIN]
@@ -72,27 +76,40 @@ def new() -> BlipForConditionalGeneration:
     return BlipForConditionalGeneration(config())
 
 
-def caption(rng: random.Random, concepts: list[int]) -> str:
-    """What is to be said of a picture of one or two things; now and then it opens as captions of pictures do."""
+def caption(rng: random.Random, concepts: list[int], background: str | None = None) -> str:
+    """What is to be said of a picture: its things with their sides, and the background where it is known.
+
+    Now and then it opens as captions of pictures do.
+    """
     words = list(CONCEPTS)
-    names = [with_article(rng.choice(names_of(words[concept]))) for concept in concepts]
+    names = [rng.choice(names_of(words[concept])) for concept in concepts]
     opening = f"{rng.choice(OPENINGS)} " if rng.random() < 0.1 else ""
-    return opening + " and ".join(names)
+    things = side_by_side(names) if len(names) > 1 else with_article(names[0])
+    return opening + things + (f" on a {background} background" if background else "")
+
+
+def background_of(bank: Bank, i: int) -> str:
+    """The name of a rendering's background: the colour of a corner that no thing covers."""
+    picture = np.asarray(bank.pictures[i])
+    corners = [colour_name(tuple(picture[y, x].tolist())) for y in (0, -1) for x in (0, -1)]
+    return Counter(corners).most_common(1)[0][0]
 
 
 def example(rng: random.Random, bank: Bank, i: int) -> tuple[Tensor, str]:
-    """A picture (1, 3, 64, 64) and its caption: whole, or one half of a picture of two things, or most of one thing."""
-    picture, concepts = tensor(bank.pictures[i])[None], bank.concepts[i]
-    if len(concepts) == 2 and rng.random() < 0.5:
-        side = rng.randrange(2)
-        half = picture[..., side * SIZE // 2 : (side + 1) * SIZE // 2]
-        wide = F.interpolate(half, (SIZE, SIZE), mode="bilinear") if rng.random() < 0.5 else halves(picture)[side]
-        return wide, caption(rng, [concepts[side]])
-    if len(concepts) == 1 and rng.random() < 0.3:
+    """A picture (1, 3, SIZE, SIZE) and its caption: whole, or the share of one of its things, or most of one thing."""
+    picture, concepts, background = tensor(bank.pictures[i])[None], bank.concepts[i], background_of(bank, i)
+    count = len(concepts)
+    if count > 1 and rng.random() < 0.3:
+        which = rng.randrange(count)
+        share = picture[..., which * SIZE // count : (which + 1) * SIZE // count]
+        wide = F.interpolate(share, (SIZE, SIZE), mode="bilinear")
+        alone = wide if rng.random() < 0.5 else part(picture, which, count)
+        return alone, caption(rng, [concepts[which]], background)
+    if count == 1 and rng.random() < 0.3:
         size = rng.randrange(5 * SIZE // 8, SIZE)
         top, left = rng.randrange(SIZE - size + 1), rng.randrange(SIZE - size + 1)
         picture = F.interpolate(picture[..., top : top + size, left : left + size], (SIZE, SIZE), mode="bilinear")
-    return picture, caption(rng, concepts)
+    return picture, caption(rng, concepts, background)
 
 
 def tokenize(tokenizer: BertTokenizer, captions: list[str], begin: int) -> tuple[Tensor, Tensor]:
@@ -103,17 +120,16 @@ def tokenize(tokenizer: BertTokenizer, captions: list[str], begin: int) -> tuple
     return ids, found.attention_mask
 
 
-def run(budget: Budget) -> BlipForConditionalGeneration:
-    """Train on the bank, of which half is upright and centred, as what the model draws is."""
-    banks = load("train"), load("calm")
+def run(budget: Budget, source: Path | None = None) -> BlipForConditionalGeneration:
+    """Train on the bank, of which half is upright and in the middle, as what the model draws is."""
+    bank = load("train")
     write_tokenizer(WORK / "captioner")
     tokenizer = BertTokenizer(str(WORK / "captioner" / "vocab.txt"))
     begin = vocabulary().index(BEGIN)
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
-        picks = batch_of(len(banks[0]), BATCH, generator).tolist()
-        examples = [example(rng, rng.choice(banks), i) for i in picks]
+        examples = [example(rng, bank, i) for i in batch_of(len(bank), BATCH, generator).tolist()]
         pictures = spoil(torch.cat([picture for picture, _ in examples]), generator)
         ids, mask = tokenize(tokenizer, [text for _, text in examples], begin)
         labels = ids.masked_fill(mask == 0, -100)
@@ -121,23 +137,44 @@ def run(budget: Budget) -> BlipForConditionalGeneration:
         return value
 
     settings = Settings(1e-3, BATCH, weight_decay=0.05, ema=0.998)
-    captioner = train(new(), loss, settings, budget, WORK / "captioner.pt")
+    captioner = train(begun(new(), source, "captioner"), loss, settings, budget, WORK / "captioner.pt")
     assert isinstance(captioner, BlipForConditionalGeneration)
-    print(f"captioner: names the thing: {names_the_thing(captioner):.3f}", flush=True)
+    print(f"captioner: {says(captioner.eval(), tokenizer)}", flush=True)
     return captioner
 
 
 @torch.no_grad()
-def names_the_thing(captioner: BlipForConditionalGeneration, count: int = 300) -> float:
-    """The share of held-out pictures of one thing whose caption names it."""
-    bank = load("test")
-    picks = bank.single()[:count]
-    words = list(CONCEPTS)
-    tokenizer = BertTokenizer(str(WORK / "captioner" / "vocab.txt"))
-    ids = captioner.generate(pixel_values=tensor(bank.pictures[picks]), max_new_tokens=12, do_sample=False)
-    said = tokenizer.batch_decode(ids, skip_special_tokens=True)
-    right = [any(with_article(name) in text for name in names_of(words[bank.concepts[i][0]]))
-             for i, text in zip(picks, said, strict=True)]  # fmt: skip
+def said_of(captioner: BlipForConditionalGeneration, tokenizer: BertTokenizer, pictures: Tensor) -> list[str]:
+    """The captions of pictures (B, 3, H, W), at the size that it sees."""
+    side = captioner.config.vision_config.image_size
+    seen = pictures if pictures.shape[-1] == side else F.interpolate(pictures, (side, side), mode="area")
+    ids = captioner.generate(pixel_values=seen, max_new_tokens=LENGTH - 8, do_sample=False)
+    return tokenizer.batch_decode(ids, skip_special_tokens=True)
+
+
+def says(
+    captioner: BlipForConditionalGeneration, tokenizer: BertTokenizer, scope: Scope = ALL, count: int = 300
+) -> dict[str, float]:
+    """How often captions of held-out pictures name the one thing, all things with their sides, and the background."""
+    bank, words = load("test"), list(CONCEPTS)
+    within = bank.within(scope)
+    alone = [i for i in within if len(bank.concepts[i]) == 1][:count]
+    several = [i for i in within if len(bank.concepts[i]) > 1][:count]
+    said = said_of(captioner, tokenizer, tensor(bank.pictures[alone + several]))
+    named, sided, backed = list[bool](), list[bool](), list[bool]()
+    for i, text in zip(alone + several, said, strict=True):
+        names = [names_of(words[concept]) for concept in bank.concepts[i]]
+        backed.append(f"on a {background_of(bank, i)} background" in text)
+        if len(names) == 1:
+            named.append(any(with_article(name) in text for name in names[0]))
+        else:
+            sides = zip(names, SIDES[len(names)], strict=True)
+            sided.append(all(any(f"{with_article(name)} {side}" in text for name in each) for each, side in sides))
+    return {"caption_names": share(named), "caption_sides": share(sided), "caption_backgrounds": share(backed)}
+
+
+def share(right: list[bool]) -> float:
+    """How many of them are, from 0 to 1."""
     return sum(right) / len(right)
 
 

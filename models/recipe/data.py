@@ -19,29 +19,66 @@ Record = dict[str, list]
 
 @dataclass(frozen=True)
 class Bank:
-    """Pictures (N, 64, 64, 3) of 0 to 255, and for each its captions, its concepts (left to right) and its style."""
+    """Pictures (N, H, W, 3) of 0 to 255, and for each its captions, its concepts (left to right) and its style."""
 
     pictures: np.ndarray
     captions: list[list[str]]
     concepts: list[list[int]]
     styles: list[int]
+    calm: list[bool]
 
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def single(self) -> np.ndarray:
-        """The indices of pictures with one thing only."""
-        return np.array([i for i, concepts in enumerate(self.concepts) if len(concepts) == 1])
+    def single(self, scope: "Scope | None" = None) -> np.ndarray:
+        """The indices of pictures with one thing only, of those in the scope."""
+        within = self.within(scope or ALL)
+        return within[[len(self.concepts[i]) == 1 for i in within]]
+
+    def within(self, scope: "Scope") -> np.ndarray:
+        """The indices of pictures that show nothing but the scope's concepts, in one of its styles."""
+        return np.array(
+            [
+                i
+                for i, (concepts, style) in enumerate(zip(self.concepts, self.styles, strict=True))
+                if max(concepts) < scope.concepts and style < scope.styles
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The first so many concepts and the first so many styles: what a model can be asked for."""
+
+    concepts: int
+    styles: int
+
+    @property
+    def words(self) -> list[str]:
+        """The words of its concepts."""
+        return list(CONCEPTS)[: self.concepts]
+
+    @property
+    def style_names(self) -> list[str]:
+        """The names of its styles."""
+        return list(STYLES)[: self.styles]
+
+
+ALL = Scope(len(CONCEPTS), len(STYLES))
+FIRST = Scope(65, 2)
+"""What version 1 knows."""
 
 
 def train_scene(seed: int) -> Scene:
-    """Scene `seed` of those that the stages train on."""
-    return random_scene(random.Random(f"train {seed}"))
+    """Scene `seed` of those that the stages train on; every other one is calm."""
+    rng = random.Random(f"train {seed}")
+    scene = random_scene(rng)
+    return calmed(rng, scene) if is_calm(seed) else scene
 
 
-def calm_scene(seed: int) -> Scene:
-    """Scene `seed` with its thing mostly in the middle: the same captions, easier to learn to draw."""
-    return calmed(random.Random(f"calm {seed}"), train_scene(seed))
+def is_calm(seed: int) -> bool:
+    """Whether training scene `seed` has its things upright, large and in the middle."""
+    return seed % 2 == 0
 
 
 def test_scene(seed: int) -> Scene:
@@ -68,11 +105,10 @@ def other_scene(seed: int, held_out: bool = False) -> Scene:
 
 
 SPLITS: dict[str, tuple[Callable[[int], Scene], int]] = {
-    "train": (train_scene, 30_000),
-    "calm": (calm_scene, 30_000),
+    "train": (train_scene, 60_000),
     "other": (other_scene, 6_000),
     "test": (test_scene, 1_500),
-    "whole": (whole_scene, 2 * len(CONCEPTS)),
+    "whole": (whole_scene, len(STYLES) * len(CONCEPTS)),
     "test_other": (partial(other_scene, held_out=True), 400),
 }
 
@@ -81,11 +117,12 @@ def describe(scene: Scene, seed: int) -> Record:
     """Captions and labels of a scene (no captions for artwork outside the concepts)."""
     rng = random.Random(f"captions {seed}")
     if scene.things[0].icon not in CONCEPTS.values():
-        return {"captions": [], "concepts": [], "style": [list(STYLES).index(scene.things[0].style)]}
+        return {"captions": [], "concepts": [], "style": [list(STYLES).index(scene.things[0].style)], "calm": [False]}
     return {
         "captions": [caption(rng, scene) for _ in range(CAPTIONS_EACH)],
         "concepts": [list(CONCEPTS).index(concept_of(thing)) for thing in scene.things],
         "style": [list(STYLES).index(scene.things[0].style)],
+        "calm": [is_calm(seed)],
     }
 
 
@@ -119,4 +156,5 @@ def load(split: str) -> Bank:
         [record["captions"] for record in records],
         [record["concepts"] for record in records],
         [record["style"][0] for record in records],
+        [record["calm"][0] for record in records],
     )

@@ -1,30 +1,40 @@
-"""Stage `evaluate`: measure the model as exported, through this project's own networks, and write its card."""
+"""Stage `evaluate`: measure the model as exported, through this project's own networks, and write its card.
+
+An older model can stand beside it: `beside` measures one with the same judge, prompts of what it knows, and held-out
+renderings; its pictures are enlarged to the judge's size.
+"""
 
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
+from transformers import BertTokenizer, BlipForConditionalGeneration, CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from diffusion.checkpoint import open_captioner, open_checkpoint
+from diffusion.inpaint import blend
+from diffusion.latent import Latent
+from diffusion.masks import Mask
 from diffusion.unet import UNet
 from diffusion.vae import VAE
 
 from . import card
 from .artwork import CONCEPTS, STYLES, WORK
-from .captioner import names_the_thing
-from .clip import retrieval, tokenize
+from .captioner import says
+from .clip import nearer_than_exchanged, retrieval, tells_sides, tokenize
+from .data import FIRST, Scope
 from .export import MODEL, megabytes
-from .judge import Judge, accuracy, halves, load_judge, tensor
+from .judge import Judge, accuracy, load_judge, part, resized, tensor
 from .sampling import grid, sample, to_pixels
-from .scenes import PALETTE, Scene, calmed, colour_name, place, prompt, render, with_article
+from .scenes import PALETTE, SIZE, Scene, calmed, colour_name, place, prompt, render, side_by_side
 from .training import half
 from .vae import psnr
 
@@ -32,24 +42,40 @@ Figures = dict[str, float]
 
 GUIDANCE = 3.0
 STEPS = 20
+STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
 class Model:
-    """The shipped model, ready to draw on the CPU."""
+    """A model as it ships, ready to draw on the CPU, the judge that is to judge it, and what it can be asked for."""
 
     tokenizer: CLIPTokenizer
     text_encoder: CLIPTextModel
     unet: UNet
     vae: VAE
+    towers: CLIPModel
+    captioner: BlipForConditionalGeneration
+    words: BertTokenizer
     judge: Judge
+    ranking: CLIPModel
+    knows: Scope
 
     @classmethod
-    def load(cls, folder: Path = MODEL) -> "Model":
-        """Read all parts from the folder, in full precision."""
+    def load(cls, folder: Path = MODEL, judged_by: Path | None = None) -> "Model":
+        """Read all parts from the folder, in full precision; another model's judge and CLIP may judge it."""
         parts = open_checkpoint(folder)
+        own, judging = load_judge(folder), judged_by or folder
         return cls(
-            parts.tokenizer.load(), parts.text_encoder.load(), parts.unet.load(), parts.vae.load(), load_judge(folder)
+            parts.tokenizer.load(),
+            parts.text_encoder.load(),
+            parts.unet.load(),
+            parts.vae.load(),
+            towers_of(folder),
+            open_captioner(folder / "captioner").load(),
+            BertTokenizer(str(folder / "captioner" / "vocab.txt")),
+            load_judge(judging),
+            towers_of(judging),
+            Scope(own.concept.out_features, own.style.out_features),
         )
 
     @torch.no_grad()
@@ -57,27 +83,54 @@ class Model:
         self,
         prompts: Sequence[str],
         seeds: Sequence[int],
-        guidance: float = GUIDANCE,
-        sampler: str = "ddim",
-        steps: int = STEPS,
+        sources: Tensor | None = None,
+        strength: float = 1.0,
+        paint: Mask | None = None,
         batch: int = 16,
     ) -> Tensor:
-        """One picture for each prompt and its seed: (N, 3, 64, 64) in [-1, 1]."""
+        """One picture for each prompt and its seed, of the model's size: (N, 3, H, H) in [-1, 1].
+
+        With `sources`, square pictures of any size, from these by image to image at a strength, or by painting into
+        them where the mask is white.
+        """
         pictures = []
         empty = self.states([""])
         for i in range(0, len(prompts), batch):
             states = self.states(list(prompts[i : i + batch]))
             generators = [torch.Generator().manual_seed(seed) for seed in seeds[i : i + batch]]
             noise = torch.cat([torch.randn(1, 4, 16, 16, generator=generator) for generator in generators])
+            clean = None if sources is None else self.encode(sources[i : i + batch])
+            keep: Callable[[Latent], Latent] | None = None
+            if paint is not None and clean is not None:
+                keep = partial(blend, known=Latent(clean, 0.0), mask=paint, noise=noise)
+            begin = clean if paint is None else None
             with half():
-                latents = sample(self.unet, noise, states, empty, steps, guidance, sampler)
+                latents = sample(
+                    self.unet, noise, states, empty, STEPS, GUIDANCE, clean=begin, strength=strength, after=keep
+                )
                 pictures.append(self.vae.decode(latents).float().clamp(-1, 1))
         return torch.cat(pictures)
+
+    @property
+    def side(self) -> int:
+        """The pixels a side of what it draws."""
+        return self.vae.config.sample_size
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """The latents of square pictures (B, 3, H, H) of any size: (B, 4, 16, 16)."""
+        with half():
+            return self.vae.encode(resized(pictures, self.side))[0].float()
 
     @torch.no_grad()
     def states(self, prompts: list[str]) -> Tensor:
         """What the UNet is told: (B, 77, 160)."""
         return self.text_encoder(input_ids=tokenize(self.tokenizer, prompts, whole=True)).last_hidden_state
+
+
+def towers_of(folder: Path) -> CLIPModel:
+    """A model's CLIP, in full precision."""
+    towers: CLIPModel = CLIPModel.from_pretrained(folder / "clip").float().eval()
+    return towers
 
 
 def border_colour(picture: np.ndarray) -> str:
@@ -88,18 +141,18 @@ def border_colour(picture: np.ndarray) -> str:
     return colour_name((red, green, blue))
 
 
-def one_object(model: Model, seeds: int = 4, guidance: float = GUIDANCE, sampler: str = "ddim") -> Figures:
+def one_object(model: Model, scope: Scope, seeds: int = 4) -> Figures:
     """Every concept in every style, `seeds` times, before the palette's colours in turn: what judge and border say."""
     colours = list(PALETTE)
     wanted = [
         (concept, style, colours[(3 * concept + 7 * style + 2 * seed) % len(colours)], seed)
-        for concept in range(len(CONCEPTS))
-        for style in range(len(STYLES))
+        for concept in range(scope.concepts)
+        for style in range(scope.styles)
         for seed in range(seeds)
     ]
     words, styles = list(CONCEPTS), list(STYLES)
     prompts = [prompt(words[concept], styles[style], colour) for concept, style, colour, _ in wanted]
-    pictures = model.draw(prompts, [1000 * seed + concept for concept, *_, seed in wanted], guidance, sampler)
+    pictures = model.draw(prompts, [1000 * seed + concept for concept, *_, seed in wanted])
     with torch.no_grad():
         concept_scores, style_scores = model.judge(pictures)
     named = [got == concept for got, (concept, *_) in zip(concept_scores.argmax(1).tolist(), wanted, strict=True)]
@@ -108,37 +161,45 @@ def one_object(model: Model, seeds: int = 4, guidance: float = GUIDANCE, sampler
     return {"concept": float(np.mean(named)), "style": float(np.mean(styled)), "background": float(np.mean(backed))}
 
 
-def two_objects(model: Model, pairs: int = 64) -> Figures:
-    """Random pairs, left and right named: how often the judge finds each in its half, and both."""
+def two_objects(model: Model, scope: Scope, pairs: int = 64) -> Figures:
+    """Random pairs, left and right named: how often the judge finds each in its half, and both.
+
+    And how often CLIP finds the picture nearer to the prompt than to the prompt with its sides exchanged.
+    """
     rng = random.Random(7)
-    chosen = [rng.sample(range(len(CONCEPTS)), 2) for _ in range(pairs)]
-    words = list(CONCEPTS)
+    chosen = [rng.sample(range(scope.concepts), 2) for _ in range(pairs)]
     prompts = [
-        f"{with_article(words[left])} on the left and {with_article(words[right])} on the right, "
-        f"{rng.choice(list(STYLES))} style, on a {rng.choice(list(PALETTE))} background"
-        for left, right in chosen
+        f"{side_by_side([scope.words[i] for i in pair])}, {rng.choice(scope.style_names)} style, "
+        f"on a {rng.choice(list(PALETTE))} background"
+        for pair in chosen
     ]
     pictures = model.draw(prompts, range(pairs))
     with torch.no_grad():
-        found = torch.stack([model.judge(half_picture)[0].argmax(1) for half_picture in halves(pictures)], 1)
+        found = torch.stack([model.judge(part(pictures, side, 2))[0].argmax(1) for side in (0, 1)], 1)
     right = found == torch.tensor(chosen)
-    return {"two_objects_both": right.all(1).float().mean().item(), "two_objects_each": right.float().mean().item()}
+    return {
+        "two_objects_both": right.all(1).float().mean().item(),
+        "two_objects_each": right.float().mean().item(),
+        "two_objects_clip": nearer_than_exchanged(model.ranking, pictures, prompts).float().mean().item(),
+    }
 
 
-def variety(model: Model, prompts: int = 8, seeds: int = 16) -> Figures:
+def variety(model: Model, scope: Scope, prompts: int = 8, seeds: int = 16) -> Figures:
     """Mean distance between seeds of a prompt, relative to that between renderings such as it was trained on.
 
-    Distances are between pixels, and between the judge's features; both are averaged over the prompts.
+    Half of the renderings are calm. Distances are between pixels, and between the judge's features; both are averaged
+    over the prompts.
     """
     rng = random.Random(11)
     by_pixels, by_features = [], []
     for _ in range(prompts):
-        concept, style, colour = rng.choice(list(CONCEPTS)), rng.choice(list(STYLES)), rng.choice(list(PALETTE))
+        concept, style, colour = rng.choice(scope.words), rng.choice(scope.style_names), rng.choice(list(PALETTE))
         made = model.draw([prompt(concept, style, colour)] * seeds, range(seeds))
-        sizes = [rng.uniform(0.72, 0.96) for _ in range(seeds)]
+        sizes = [rng.uniform(0.66, 0.96) for _ in range(seeds)]
         scenes = [Scene(PALETTE[colour], (place(rng, CONCEPTS[concept], style, size),)) for size in sizes]
-        scenes = [calmed(rng, scene) for scene in scenes]
+        scenes = [calmed(rng, scene) if i % 2 else scene for i, scene in enumerate(scenes)]
         real = tensor(np.stack([render(scene) for scene in scenes]))
+        real = resized(real, model.side)
         by_pixels.append(torch.pdist(made.flatten(1)).mean() / torch.pdist(real.flatten(1)).mean())
         by_features.append(torch.pdist(model.judge.embed(made)).mean() / torch.pdist(model.judge.embed(real)).mean())
     return {
@@ -147,10 +208,69 @@ def variety(model: Model, prompts: int = 8, seeds: int = 16) -> Figures:
     }
 
 
+def renderings(rng: random.Random, scope: Scope, icons: Sequence[Sequence[str]]) -> tuple[list[str], list[str], Tensor]:
+    """Calm renderings of the concepts named, with the style and the background of each: (N, 3, 128, 128)."""
+    styles, colours = zip(*[(rng.choice(scope.style_names), rng.choice(list(PALETTE))) for _ in icons], strict=True)
+    scenes = [
+        Scene(PALETTE[colour], tuple(place(rng, CONCEPTS[word], style, 0.5) for word in words))
+        for words, style, colour in zip(icons, styles, colours, strict=True)
+    ]
+    return list(styles), list(colours), tensor(np.stack([render(calmed(rng, scene)) for scene in scenes]))
+
+
+def painting(model: Model, scope: Scope, count: int = 64) -> Figures:
+    """New content painted into a mask: the right half of renderings of two things, with another thing prompted there.
+
+    How often the judge finds the new thing in the painted half, and how often that on the left, which was kept.
+    """
+    rng = random.Random(13)
+    chosen = [rng.sample(scope.words, 3) for _ in range(count)]
+    styles, colours, sources = renderings(rng, scope, [words[:2] for words in chosen])
+    prompts = [
+        f"{side_by_side([left, new])}, {style} style, on a {colour} background"
+        for (left, _, new), style, colour in zip(chosen, styles, colours, strict=True)
+    ]
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[:, SIZE // 2 :] = 255
+    pictures = model.draw(prompts, range(count), sources, paint=Mask(mask))
+    with torch.no_grad():
+        kept, painted = (model.judge(part(pictures, side, 2))[0].argmax(1).tolist() for side in (0, 1))
+    words = list(CONCEPTS)
+    return {
+        "painted": float(np.mean([words[got] == new for got, (_, _, new) in zip(painted, chosen, strict=True)])),
+        "painted_kept": float(np.mean([words[got] == left for got, (left, _, _) in zip(kept, chosen, strict=True)])),
+    }
+
+
+def strengths(model: Model, scope: Scope, count: int = 32) -> Figures:
+    """Image to image from renderings of one thing to another: how much of the source is left at each strength.
+
+    The likeness is that of colours, as a correlation; `strength_falls` is the share of steps from one strength to the
+    next, over all sources, at which it falls.
+    """
+    rng = random.Random(17)
+    chosen = [rng.sample(scope.words, 2) for _ in range(count)]
+    styles, colours, sources = renderings(rng, scope, [words[:1] for words in chosen])
+    prompts = [prompt(new, style, colour) for (_, new), style, colour in zip(chosen, styles, colours, strict=True)]
+    found = []
+    for strength in STRENGTHS:
+        made = model.draw(prompts, range(count), sources, strength)
+        pairs = zip(made.flatten(1), resized(sources, model.side).flatten(1), strict=True)
+        found.append([torch.corrcoef(torch.stack(pair))[0, 1].item() for pair in pairs])
+    falls = [after < before for earlier, later in pairwise(found) for before, after in zip(earlier, later, strict=True)]
+    figures = {f"likeness_{strength:g}": float(np.mean(each)) for strength, each in zip(STRENGTHS, found, strict=True)}
+    return figures | {"strength_falls": float(np.mean(falls))}
+
+
 def judge_on_real(judge: Judge) -> Figures:
-    """How well the judge itself does on held-out renderings of one thing."""
-    (held_out, held_out_style), (whole, _) = accuracy(judge, "test"), accuracy(judge, "whole")
-    return {"judge_held_out": held_out, "judge_held_out_style": held_out_style, "judge_whole": whole}
+    """How well the judge itself does on held-out renderings, and on whole pictures upright and filling the frame."""
+    (held_out, held_out_style), (whole, whole_style) = accuracy(judge, "test"), accuracy(judge, "whole")
+    return {
+        "judge_held_out": held_out,
+        "judge_held_out_style": held_out_style,
+        "judge_whole": whole,
+        "judge_whole_style": whole_style,
+    }
 
 
 def seconds_a_picture(model: Model, count: int = 4) -> float:
@@ -163,15 +283,30 @@ def seconds_a_picture(model: Model, count: int = 4) -> float:
     return min(times)
 
 
+def drawn(model: Model, scope: Scope) -> Figures:
+    """All that is measured on pictures that the model draws of what is in the scope."""
+    figures = one_object(model, scope) | two_objects(model, scope) | variety(model, scope)
+    return figures | painting(model, scope) | strengths(model, scope)
+
+
+def understood(model: Model, scope: Scope) -> Figures:
+    """All that is measured on held-out renderings of what is in the scope."""
+    figures = {"psnr": psnr(model.vae, "test"), "psnr_other": psnr(model.vae, "test_other")}
+    figures |= {"clip_retrieval": retrieval(model.towers, scope), "clip_sides": tells_sides(model.towers, scope)}
+    return figures | says(model.captioner, model.words, scope)
+
+
 def sheet(model: Model) -> np.ndarray:
-    """Sixty pictures in rows of twelve, for the card."""
+    """Forty pictures of one thing and eight of two, in rows of eight, for the card."""
     rng = random.Random(3)
-    words, colours = rng.sample(list(CONCEPTS), 60), list(PALETTE)
+    words, colours, styles = rng.sample(list(CONCEPTS), 40), list(PALETTE), list(STYLES)
     prompts = [
-        prompt(word, list(STYLES)[(i + i // 12) % 2], colours[(i + 3 * (i // 12)) % len(colours)])
+        prompt(word, styles[(i + i // 8) % len(styles)], colours[(i + 3 * (i // 8)) % len(colours)])
         for i, word in enumerate(words)
     ]
-    return grid(to_pixels(model.draw(prompts, range(60))), 12)
+    pairs = [side_by_side(rng.sample(list(CONCEPTS), 2)) for _ in range(8)]
+    prompts += [f"{pair}, {styles[i % 3]} style, on a {colours[i]} background" for i, pair in enumerate(pairs)]
+    return grid(to_pixels(model.draw(prompts, range(len(prompts)))), 8)
 
 
 def training_account() -> str:
@@ -183,21 +318,35 @@ def training_account() -> str:
     return "\n".join(lines)
 
 
+def told(name: str, figures: Figures) -> Figures:
+    """Print the figures; returns them."""
+    for figure, value in figures.items():
+        print(f"evaluate: {name}: {figure}: {value:.3f}", flush=True)
+    return figures
+
+
+def write(path: Path, figures: dict[str, Figures]) -> None:
+    """Write figures as JSON, rounded."""
+    rounded = {name: {figure: round(value, 4) for figure, value in each.items()} for name, each in figures.items()}
+    path.write_text(json.dumps(rounded, indent=2) + "\n")
+
+
+def beside(folder: Path) -> None:
+    """Measure version 1 in `folder` by the newest judge and CLIP, into `beside.json`, which the card reads."""
+    model = Model.load(folder, judged_by=MODEL)
+    figures = {"megabytes": megabytes(folder), "seconds_a_picture": seconds_a_picture(model)}
+    figures |= drawn(model, model.knows) | understood(model, model.knows)
+    write(MODEL / "beside.json", {"version_1": told("version 1", figures)})
+
+
 def run() -> None:
     """Measure everything, print it, and write `figures.json`, `samples.png` and the card."""
     model = Model.load()
-    towers = CLIPModel.from_pretrained(MODEL / "clip").float().eval()
-    figures: Figures = {"guidance": GUIDANCE, "steps": STEPS}
-    figures |= {"megabytes": megabytes(), "seconds_a_picture": seconds_a_picture(model)}
-    figures |= one_object(model)
-    figures |= two_objects(model)
-    figures |= variety(model)
-    figures |= {"psnr": psnr(model.vae, "test"), "psnr_other": psnr(model.vae, "test_other")}
-    figures |= {"clip_retrieval": retrieval(towers)}
-    figures |= {"caption_names": names_the_thing(open_captioner(MODEL / "captioner").load())}
-    figures |= judge_on_real(model.judge)
-    for name, value in figures.items():
-        print(f"evaluate: {name}: {value:.3f}", flush=True)
-    (MODEL / "figures.json").write_text(json.dumps({k: round(v, 4) for k, v in figures.items()}, indent=2) + "\n")
+    figures = {"guidance": GUIDANCE, "steps": float(STEPS)}
+    figures |= {"megabytes": megabytes(MODEL), "seconds_a_picture": seconds_a_picture(model)}
+    figures |= told("all", drawn(model, model.knows) | understood(model, model.knows) | judge_on_real(model.judge))
+    same = told("as version 1", drawn(model, FIRST) | understood(model, FIRST))
+    write(MODEL / "figures.json", {"all": figures, "as_version_1": same})
     Image.fromarray(sheet(model)).save(MODEL / "samples.png", optimize=True)
-    card.write(MODEL, figures, training_account(), len(STYLES), list(PALETTE))
+    older = json.loads((MODEL / "beside.json").read_text())["version_1"]
+    card.write(MODEL, {"version_1": older, "as_version_1": same, "all": figures}, training_account())

@@ -36,8 +36,8 @@ INDEX = {
 }
 VAE_CLASS = {
     "_class_name": "AutoencoderKL",
-    "down_block_types": ["DownEncoderBlock2D"] * 3,
-    "up_block_types": ["UpDecoderBlock2D"] * 3,
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
     "act_fn": "silu",
 }
 UNET_CLASS = {"_class_name": "UNet2DConditionModel", "act_fn": "silu"}
@@ -56,11 +56,11 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def write_weights(path: Path, model: nn.Module) -> None:
-    """Write a network's weights in half precision."""
+def write_weights(path: Path, model: nn.Module, **facts: str) -> None:
+    """Write a network's weights in half precision, and facts on it in the file's metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()}
-    save_file(state, path, {"format": "pt"})
+    save_file(state, path, {"format": "pt", **facts})
 
 
 def write_transformer(folder: Path, model: PreTrainedModel) -> None:
@@ -93,7 +93,7 @@ def run() -> None:
     shutil.copytree(WORK / "tokenizer", MODEL / "clip", dirs_exist_ok=True)
     write_captioner(MODEL / "captioner")
 
-    write_weights(MODEL / "judge.safetensors", trained_judge())
+    write_weights(MODEL / "judge.safetensors", trained_judge(), side=str(SIZE))
     print(f"export: {megabytes():.1f} MB", flush=True)
 
 
@@ -117,6 +117,6 @@ def text_encoder(towers: CLIPModel) -> CLIPTextModel:
     return encoder.eval()
 
 
-def megabytes() -> float:
-    """The size of all weights that ship."""
-    return sum(path.stat().st_size for path in MODEL.rglob("*.safetensors")) / 1e6
+def megabytes(folder: Path = MODEL) -> float:
+    """The size of all weights of a model."""
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from diffusion.guidance import guided
+from diffusion.latent import Latent
 from diffusion.prediction import Denoiser
 from diffusion.samplers import SAMPLERS, start
 from diffusion.schedules import Training, make_schedule
@@ -37,13 +38,22 @@ def sample(
     steps: int = 20,
     guidance: float = 3.0,
     sampler: str = "ddim",
+    clean: Tensor | None = None,
+    strength: float = 1.0,
+    after: Callable[[Latent], Latent] | None = None,
 ) -> Tensor:
-    """Noise (B, 4, h, w) and text states (B, 77, D) → latents; `empty` (1, 77, D) is what the empty prompt says."""
+    """Noise (B, 4, h, w) and text states (B, 77, D) → latents; `empty` (1, 77, D) is what the empty prompt says.
+
+    With `clean` (B, 4, h, w) the last int(steps · strength) steps begin at those latents, noised; `after` is given what
+    each step leaves, and gives what the next one gets.
+    """
     schedule = make_schedule(TRAINING, steps, sampler=sampler)
     denoise = guided(Denoiser(unet, TRAINING), states, empty.expand_as(states), guidance)
-    latent = start(noise, schedule)
-    for index in range(schedule.steps):
+    first = 0 if clean is None else schedule.steps - int(schedule.steps * strength)
+    latent = start(noise, schedule, clean, first)
+    for index in range(first, schedule.steps):
         latent = SAMPLERS[sampler](denoise, latent, schedule.step(index))
+        latent = latent if after is None else after(latent)
     return latent.samples
 
 

@@ -1,4 +1,4 @@
-"""A scene is a picture in words and numbers: a background, one or two things, and where they stand.
+"""A scene is a picture in words and numbers: a background, one to three things, and where they stand.
 
 From a scene come its SVG, its pixels and its captions; nothing here is random but by the generator handed in.
 """
@@ -15,7 +15,9 @@ from PIL import Image
 
 from .artwork import CONCEPTS, STYLES, Art, icons, names_of
 
-SIZE = 64  # pixels a side
+SIZE = 128  # pixels a side
+SIDES = {1: ("",), 2: ("on the left", "on the right"), 3: ("on the left", "in the middle", "on the right")}
+"""Where things stand, by how many there are: each in its share of the width."""
 
 PALETTE = {
     "white": (255, 255, 255),
@@ -61,28 +63,39 @@ def place(rng: random.Random, icon: str, style: str, size: float, left: float = 
     return Thing(icon, style, x, y, size, angle, rng.random() < 0.5)
 
 
-def random_scene(rng: random.Random, two: float = 0.12, smallest: float = 0.72) -> Scene:
-    """One concept, mostly large, or (with probability `two`) two of them side by side, before a palette colour."""
+def random_scene(rng: random.Random, count: int | None = None, smallest: float = 0.66) -> Scene:
+    """One to three things of one style side by side (half of all scenes have one), before a palette colour."""
     style = rng.choice(list(STYLES))
     background = PALETTE[rng.choice(list(PALETTE))]
-    if rng.random() < two:
-        left, right = rng.sample(list(CONCEPTS.values()), 2)
-        sizes = rng.uniform(0.42, 0.5), rng.uniform(0.42, 0.5)
-        return Scene(background, (place(rng, left, style, sizes[0], 0.0, 0.5), place(rng, right, style, sizes[1], 0.5)))
-    size = rng.uniform(smallest, 0.96) if rng.random() < 0.85 else rng.uniform(0.45, smallest)
-    return Scene(background, (place(rng, rng.choice(list(CONCEPTS.values())), style, size),))
+    count = count or rng.choices((1, 2, 3), (0.5, 0.38, 0.12))[0]
+    if count == 1:
+        size = rng.uniform(smallest, 0.96) if rng.random() < 0.85 else rng.uniform(0.4, smallest)
+        return Scene(background, (place(rng, rng.choice(list(CONCEPTS.values())), style, size),))
+    icons = rng.sample(list(CONCEPTS.values()), count)
+    return Scene(
+        background,
+        tuple(
+            place(rng, icon, style, rng.uniform(0.84, 1.0) / count, i / count, (i + 1) / count)
+            for i, icon in enumerate(icons)
+        ),
+    )
 
 
-def calmed(rng: random.Random, scene: Scene, share: float = 0.75) -> Scene:
-    """The same scene; with probability `share` its thing, if alone, stands upright and large in the middle."""
-    if len(scene.things) > 1 or rng.random() >= share:
-        return scene
-    x, y, size, angle = (rng.uniform(*span) for span in ((0.48, 0.52), (0.48, 0.52), (0.84, 0.94), (-4, 4)))
-    return replace(scene, things=(replace(scene.things[0], x=x, y=y, size=size, angle=angle),))
+def calmed(rng: random.Random, scene: Scene) -> Scene:
+    """The same scene with its things upright, large and in the middle of their shares: easier to learn to draw."""
+    count = len(scene.things)
+    return replace(scene, things=tuple(calm(rng, thing, i, count) for i, thing in enumerate(scene.things)))
+
+
+def calm(rng: random.Random, thing: Thing, i: int, count: int) -> Thing:
+    """Thing `i` of `count`, upright and in the middle of its share, but for a little."""
+    x = (i + rng.uniform(0.48, 0.52)) / count
+    y = 0.5 + rng.uniform(-0.02, 0.02) * (1 if count == 1 else 3)
+    return replace(thing, x=x, y=y, size=rng.uniform(0.86, 0.96) / count, angle=rng.uniform(-4, 4))
 
 
 def svg(scene: Scene) -> str:
-    """The scene as an SVG document of 64×64 units."""
+    """The scene as an SVG document of `SIZE` units a side."""
     colour = "rgb({},{},{})".format(*scene.background)
     drawings = "".join(drawing(thing, icons(thing.style)[thing.icon], f"t{i}-") for i, thing in enumerate(scene.things))
     names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -102,7 +115,7 @@ def drawing(thing: Thing, art: Art, prefix: str) -> str:
 
 
 def render(scene: Scene) -> np.ndarray:
-    """The scene's pixels: (64, 64, 3), 0 to 255."""
+    """The scene's pixels: (SIZE, SIZE, 3), 0 to 255."""
     png = resvg_py.svg_to_bytes(svg_string=svg(scene), width=SIZE, height=SIZE)
     return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB"))
 
@@ -118,15 +131,20 @@ def caption(rng: random.Random, scene: Scene) -> str:
         words = rng.choice([f"{style} style {names[0]}", f"a {style} style {names[0]}"])
     elif len(names) == 1:
         words = rng.choice([names[0], with_article(names[0]), with_article(names[0])])
-    elif rng.random() < 0.5:
-        words, before = f"{with_article(names[0])} and {with_article(names[1])}", False
     else:
-        words, before = f"{with_article(names[0])} on the left and {with_article(names[1])} on the right", False
+        words, before = side_by_side(names, told=rng.random() < 0.7), False
     if with_style and not before:
         words += f", {style} style"
     if with_background:
         words += f"{rng.choice([',', ''])} on a {colour_name(scene.background)} background"
     return words
+
+
+def side_by_side(names: list[str], told: bool = True) -> str:
+    """Two or three things in a sentence, from left to right, with the side on which each stands where that is told."""
+    sides = SIDES[len(names)] if told else [""] * len(names)
+    *first, last = [f"{with_article(name)} {side}".rstrip() for name, side in zip(names, sides, strict=True)]
+    return f"{', '.join(first)} and {last}"
 
 
 def prompt(concept: str, style: str, background: str) -> str:

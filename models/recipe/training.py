@@ -14,7 +14,10 @@ from pathlib import Path
 
 import torch
 import torch.distributed
+from safetensors.torch import load_file
 from torch import Tensor, nn
+
+DECAY_FROM = 0.7  # of the budget
 
 # (model, generator of this step and process, progress from 0 to 1) → loss
 Loss = Callable[[nn.Module, torch.Generator, float], Tensor]
@@ -36,7 +39,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: AdamW with a warm-up and a cosine decay to zero."""
+    """How to train: AdamW with a warm-up, a long stretch at the full rate, and a decay to zero at the end."""
 
     learning_rate: float
     batch: int  # samples a step, of all processes together (for the log)
@@ -47,7 +50,7 @@ class Settings:
     seed: int = 0
     save_every: float = 180.0  # seconds
     log_every: float = 20.0  # seconds
-    half: bool = True  # bfloat16 autocast
+    half: bool = True  # bfloat16 autocast, where it is quick
 
 
 def device() -> torch.device:
@@ -56,13 +59,39 @@ def device() -> torch.device:
 
 
 def half(on: bool = True) -> AbstractContextManager[None]:
-    """bfloat16 autocast on the device in use."""
-    return torch.autocast(device().type, torch.bfloat16, enabled=on)
+    """bfloat16 autocast on the device in use, but for processors that only emulate it, a tenth as fast as float32."""
+    quick = torch.cuda.is_available() or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return torch.autocast(device().type, torch.bfloat16, enabled=on and quick)
 
 
 def learning_rate(settings: Settings, step: int, progress: float) -> float:
-    """Linear warm-up, then half a cosine from the full rate to zero."""
-    return settings.learning_rate * min(1.0, (step + 1) / settings.warmup) * 0.5 * (1 + cos(pi * progress))
+    """Linear warm-up, the full rate until `DECAY_FROM` of the budget, then half a cosine to zero.
+
+    The full rate knows no end, so that a training can be given more time than it began with; a cosine over all of it
+    would have to go up again.
+    """
+    decay = max(0.0, progress - DECAY_FROM) / (1 - DECAY_FROM)
+    return settings.learning_rate * min(1.0, (step + 1) / settings.warmup) * 0.5 * (1 + cos(pi * decay))
+
+
+WEIGHTS = {  # where a network's weights are in a model's folder
+    "judge": "judge.safetensors",
+    "vae": "vae/diffusion_pytorch_model.safetensors",
+    "clip": "clip/model.safetensors",
+    "unet": "unet/diffusion_pytorch_model.safetensors",
+    "captioner": "captioner/model.safetensors",
+}
+
+
+def begun(model: nn.Module, folder: Path | None, stage: str) -> nn.Module:
+    """The network with the weights of the model in `folder`, as far as names and shapes agree; None: as it is."""
+    if folder is None:
+        return model
+    given, own = load_file(folder / WEIGHTS[stage]), model.state_dict()
+    fit = {name: value.float() for name, value in given.items() if name in own and own[name].shape == value.shape}
+    model.load_state_dict(fit, strict=False)
+    print(f"{stage}: {len(fit)} of {len(own)} tensors begin as they are in {folder}", flush=True)
+    return model
 
 
 def train(

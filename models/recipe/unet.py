@@ -16,13 +16,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from diffusion.unet import UNet, UNetConfig
 
+from . import clip as clip_stage
 from . import vae as vae_stage
 from .artwork import CONCEPTS, STYLES, WORK
-from .clip import WIDTH
+from .clip import WIDTH, tokenize
 from .data import load
 from .sampling import ALPHAS_CUMPROD, grid, sample, to_pixels
-from .scenes import PALETTE, prompt
-from .training import Budget, Settings, batch_of, device, half, join, train
+from .scenes import PALETTE, prompt, side_by_side
+from .tokens import learned_tokenizer
+from .training import Budget, Settings, batch_of, begun, device, half, join, train
 
 CONFIG = UNetConfig(
     sample_size=16,
@@ -37,6 +39,8 @@ CONFIG = UNetConfig(
 BATCH = 24  # a process
 UNCONDITIONAL = 0.1  # share of samples that are told nothing
 GAMMA = 5.0
+CALM = (0.85, 0.5)  # share of calm pictures, at first and from half of the training on
+COUNTS = ((0.7, 0.25, 0.05), (0.45, 0.43, 0.12))  # shares of pictures with one, two and three things, likewise
 
 
 def new() -> UNet:
@@ -68,17 +72,34 @@ def velocity_loss(unet: nn.Module, latents: Tensor, states: Tensor, generator: t
 def captions_of_bank(captions: list[str]) -> Tensor:
     """For each picture of the bank, the places of its captions in the list of encoded ones: (N, captions each)."""
     place = {text: i for i, text in enumerate(captions)}
-    return torch.tensor([[place[text] for text in texts] for texts in load("calm").captions])
+    return torch.tensor([[place[text] for text in texts] for texts in load("train").captions])
+
+
+def kinds_of_bank() -> list[Tensor]:
+    """Indices of the bank's pictures by kind: calm ones with one, two and three things, then free ones likewise."""
+    bank = load("train")
+    kinds = [(not calm, len(concepts)) for calm, concepts in zip(bank.calm, bank.concepts, strict=True)]
+    return [torch.tensor([i for i, kind in enumerate(kinds) if kind == (free, count)])
+            for free in (False, True) for count in (1, 2, 3)]  # fmt: skip
+
+
+def mixture(progress: float) -> Tensor:
+    """Shares of the six kinds (`kinds_of_bank`): what is easy to draw comes first, and shapes come within minutes."""
+    late = min(1.0, 2 * progress)
+    calm = CALM[0] + (CALM[1] - CALM[0]) * late
+    counts = torch.lerp(torch.tensor(COUNTS[0]), torch.tensor(COUNTS[1]), late)
+    return torch.cat([calm * counts, (1 - calm) * counts])
 
 
 def bank_loss() -> Callable[[nn.Module, torch.Generator, float], Tensor]:
     """The loss on random latents and captions of the bank, which is only mapped, so that processes share its memory."""
-    latents = torch.load(WORK / "latents-calm.pt", mmap=True, weights_only=True)
+    latents = torch.load(WORK / "latents.pt", mmap=True, weights_only=True)
     encoded = torch.load(WORK / "states.pt", mmap=True, weights_only=True)
-    states, choices = encoded["states"], captions_of_bank(encoded["captions"])
+    states, choices, kinds = encoded["states"], captions_of_bank(encoded["captions"]), kinds_of_bank()
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
-        picks = batch_of(len(latents), BATCH, generator)
+        chosen = torch.multinomial(mixture(progress), BATCH, replacement=True, generator=generator).tolist()
+        picks = torch.cat([kinds[kind][batch_of(len(kinds[kind]), 1, generator)] for kind in chosen])
         told = choices[picks, torch.randint(choices.shape[1], (BATCH,), generator=generator)]
         told[torch.rand(BATCH, generator=generator) < UNCONDITIONAL] = 0  # the empty caption
         return velocity_loss(model, latents[picks].float(), states[told].float(), generator)
@@ -88,26 +109,27 @@ def bank_loss() -> Callable[[nn.Module, torch.Generator, float], Tensor]:
 
 def watcher() -> Callable[[nn.Module, int], None]:
     """Draws a few prompts with the averaged weights at every checkpoint, into `work/samples`."""
-    vae = vae_stage.trained().to(device())
-    encoded = torch.load(WORK / "states.pt", mmap=True, weights_only=True)
+    decoder, words, tokenizer = vae_stage.trained().to(device()), clip_stage.trained(), learned_tokenizer()
     rng = random.Random(4)
-    words = rng.sample(list(CONCEPTS), 30)
-    wanted = {prompt(word, rng.choice(list(STYLES)), rng.choice(list(PALETTE))) for word in words}
-    places = [i for i, text in enumerate(encoded["captions"]) if text in wanted][:24]
-    states, empty = encoded["states"][places].float(), encoded["states"][:1].float()
+    colours, styles = list(PALETTE), list(STYLES)
+    prompts = [prompt(word, rng.choice(styles), rng.choice(colours)) for word in rng.sample(list(CONCEPTS), 24)]
+    pairs = [side_by_side(rng.sample(list(CONCEPTS), 2)) for _ in range(8)]
+    prompts += [f"{pair}, {rng.choice(styles)} style, on a {rng.choice(colours)} background" for pair in pairs]
+    with torch.no_grad():
+        states = words.text_model(input_ids=tokenize(tokenizer, ["", *prompts], whole=True)).last_hidden_state
     (WORK / "samples").mkdir(exist_ok=True)
 
     def watch(model: nn.Module, step: int) -> None:
-        noise = torch.randn(len(places), 4, 16, 16, generator=torch.Generator().manual_seed(0))
+        noise = torch.randn(len(prompts), 4, 16, 16, generator=torch.Generator().manual_seed(0))
         with torch.no_grad(), half():
-            latents = sample(model, noise, states, empty, steps=12, guidance=3.0)
-            pixels = to_pixels(vae.decode(latents.to(device())))
-        Image.fromarray(grid(pixels, 8)).resize((1024, 384)).save(WORK / "samples" / f"{step:06}.png")
+            latents = sample(model, noise, states[1:], states[:1], steps=12, guidance=3.0)
+            pixels = to_pixels(decoder.decode(latents.to(device())))
+        Image.fromarray(grid(pixels, 8)).save(WORK / "samples" / f"{step:06}.png")
 
     return watch
 
 
-def work(rank: int, processes: int, budget: Budget) -> None:
+def work(rank: int, processes: int, budget: Budget, source: Path | None = None) -> None:
     """One training process."""
     meeting = WORK / "meeting"
     if processes > 1:
@@ -117,17 +139,19 @@ def work(rank: int, processes: int, budget: Budget) -> None:
     watch = watcher() if rank == 0 else None
     # with so few pixels, the plain formula trains a sixth faster on a CPU than the fused kernel
     with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH] if torch.cuda.is_available() else SDPBackend.MATH):
-        train(new(), bank_loss(), settings, budget, WORK / "unet.pt", rank, processes, watch)
+        unet = begun(new(), source, "unet")
+        unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a CPU
+        train(unet, bank_loss(), settings, budget, WORK / "unet.pt", rank, processes, watch)
 
 
-def run(budget: Budget) -> None:
+def run(budget: Budget, source: Path | None = None) -> None:
     """Train the UNet: on CUDA in one process, else with one process of one thread for each core."""
     processes = 1 if torch.cuda.is_available() else min(2, os.cpu_count() or 1)
     (WORK / "meeting").unlink(missing_ok=True)
     if processes == 1:
-        work(0, 1, budget)
+        work(0, 1, budget, source)
     else:
-        torch.multiprocessing.spawn(work, (processes, budget), nprocs=processes)
+        torch.multiprocessing.spawn(work, (processes, budget, source), nprocs=processes)
 
 
 def trained(checkpoint: Path = WORK / "unet.pt") -> UNet:

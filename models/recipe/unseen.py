@@ -26,7 +26,7 @@ HELD_OUT = (
 
 
 def picture(concept: str, background: str) -> np.ndarray:
-    """A thing in the style, upright in the middle: (64, 64, 3)."""
+    """A thing in the style, upright in the middle: (SIZE, SIZE, 3)."""
     return render(Scene(PALETTE[background], (Thing(CONCEPTS[concept], STYLE),)))
 
 

@@ -1,9 +1,11 @@
-"""Stage `vae`: pictures 64×64 ⇄ latents 4×16×16, and the bank of pictures as latents.
+"""Stage `vae`: pictures 128×128 ⇄ latents 4×16×16, and the bank of pictures as latents.
 
 Three things beside the reconstruction make the latents easy to learn for the UNet: a little noise in them (the KL
 term), a decoder that also understands latents shrunk by half (EQ-VAE, Kouzelis et al., 2502.09509), and whitened
 channels.
 """
+
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -15,13 +17,13 @@ from .artwork import WORK
 from .data import load
 from .judge import tensor
 from .scenes import SIZE
-from .training import Budget, Settings, batch_of, device, half, train
+from .training import Budget, Settings, batch_of, begun, device, half, train
 
 CONFIG = VAEConfig(
-    block_out_channels=(32, 64, 128), layers_per_block=1, norm_num_groups=4, sample_size=SIZE, scaling_factor=1.0
+    block_out_channels=(16, 32, 64, 128), layers_per_block=1, norm_num_groups=4, sample_size=SIZE, scaling_factor=1.0
 )
-BATCH = 32
-CROP = 32  # pixels a side, for the first part of the training; then whole pictures
+BATCH = 16
+CROP = 64  # pixels a side, for the first part of the training; then whole pictures
 CROPS_UNTIL = 0.6  # of the training
 KL_WEIGHT = 1e-4
 
@@ -43,7 +45,7 @@ def difference(made: Tensor, picture: Tensor) -> Tensor:
     return error.abs().mean() + 2 * error.square().mean() + 0.5 * edges
 
 
-def run(budget: Budget) -> VAE:
+def run(budget: Budget, source: Path | None = None) -> VAE:
     """Train the VAE on the concepts (two in three pictures) and on all other emoji, whiten it, encode the bank."""
     known, others = load("train"), load("other")
 
@@ -66,7 +68,7 @@ def run(budget: Budget) -> VAE:
         equivariance = difference(shrunk, F.avg_pool2d(pictures[:few], 2))
         return difference(model.decode(z), pictures) + 0.1 * equivariance + KL_WEIGHT * kl
 
-    vae = train(new(), loss, Settings(1.5e-3, BATCH, ema=0.998), budget, WORK / "vae.pt")
+    vae = train(begun(new(), source, "vae"), loss, Settings(1e-3, BATCH, ema=0.998), budget, WORK / "vae.pt")
     assert isinstance(vae, VAE)
     for split in ("test", "test_other"):
         print(f"vae: {split}: {psnr(vae, split):.2f} dB", flush=True)
@@ -104,8 +106,8 @@ def encode_bank(vae: VAE) -> None:
     if not (WORK / "vae-whitened.pt").exists():
         whiten(vae, encode(vae, "train"))
         torch.save(vae.state_dict(), WORK / "vae-whitened.pt")
-    if not (WORK / "latents-calm.pt").exists():
-        torch.save(encode(trained(), "calm").half(), WORK / "latents-calm.pt")
+    if not (WORK / "latents.pt").exists():
+        torch.save(encode(trained(), "train").half(), WORK / "latents.pt")
 
 
 def trained() -> VAE:
@@ -117,8 +119,10 @@ def trained() -> VAE:
 
 @torch.no_grad()
 def psnr(vae: VAE, split: str, count: int = 400) -> float:
-    """Mean peak signal-to-noise ratio of pictures that went through the VAE, in decibels."""
-    pictures = tensor(load(split).pictures[:count]).to(device())
+    """Mean peak signal-to-noise ratio of pictures, at the VAE's own size, that went through it, in decibels."""
+    pictures, side = tensor(load(split).pictures[:count]).to(device()), vae.config.sample_size
+    if pictures.shape[-1] != side:
+        pictures = F.interpolate(pictures, (side, side), mode="area")
     with half():
         made = torch.cat([vae.decode(vae.encode(part)[0]).float() for part in pictures.split(50)])
     mse = (made.clamp(-1, 1) - pictures).square().mean(dim=(1, 2, 3)) / 4  # of the range [0, 1]
