@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 from safetensors.torch import load_file
+from shipped import SIDE
 from unseen_style import draw, model, way
 
 from diffuscope import Engine, Result, load_workflow
@@ -61,6 +62,12 @@ def test_each_workflow_has_a_test() -> None:
 
 def numbers(image: Image) -> np.ndarray:
     return image.pixels[..., :3].astype(np.float64)
+
+
+def enlarged(picture: Image) -> np.ndarray:
+    """As a sheet shows it, 128 pixels a side."""
+    times = 128 // SIDE
+    return numbers(picture).repeat(times, axis=0).repeat(times, axis=1)
 
 
 def apart(a: Image, b: Image) -> float:
@@ -119,7 +126,7 @@ def test_film_strip(run: Run) -> None:
     assert len(noise) == 20 and len(frames) == 21
     assert torch.corrcoef(torch.stack([noise[0].samples.flatten(), latents[0].vp.flatten()]))[0, 1] > 0.95
     film = numbers(result["film"])
-    last = numbers(picture).repeat(2, axis=0).repeat(2, axis=1)
+    last = enlarged(picture)
     assert any(
         np.array_equal(film[y : y + 128, x : x + 128], last)
         for y in range(40, 80) for x in range(film.shape[1] - 160, film.shape[1] - 128)
@@ -342,10 +349,11 @@ def test_inpaint_ways(run: Run) -> None:
 def test_outpaint(run: Run) -> None:
     result = run("outpaint")
     source, made = numbers(result["source"]), numbers(result["image"])
-    assert made.shape == (64, 96, 3)
-    inner = slice(8, 56)
-    assert np.array_equal(made[:, 16 + 8 : 16 + 56], source[:, inner])
-    border_before, border_after = numbers(result["larger.image"])[:, :16], made[:, :16]
+    border = SIDE // 4
+    assert made.shape == (SIDE, border + SIDE + border, 3)
+    edge = SIDE // 8
+    assert np.array_equal(made[:, border + edge : border + SIDE - edge], source[:, edge:-edge])
+    border_before, border_after = numbers(result["larger.image"])[:, :border], made[:, :border]
     assert np.abs(border_before - border_after).mean() > 2
 
 
@@ -353,7 +361,7 @@ def test_regional(run: Run) -> None:
     result = run("regional")
     change = np.abs(numbers(result["image"]) - numbers(result["repainted"])).mean(axis=2)
     inside = result["mask"].values == 255
-    far = feather(result["mask"], 16).values == 0
+    far = feather(result["mask"], SIDE // 4).values == 0
     assert change[inside].mean() > 4 * change[far].mean()
 
 
@@ -368,7 +376,7 @@ def test_hundred_seeds(run: Run) -> None:
     assert scores.std() > 0 and (np.abs(scores) <= 1).all()
     best = pictures[int(scores.argmax())]
     sheet = numbers(result["best"])
-    shown = numbers(best).repeat(2, axis=0).repeat(2, axis=1)
+    shown = enlarged(best)
     assert any(
         np.array_equal(sheet[y : y + 128, x : x + 128], shown) for y in range(20, 60) for x in range(10, 40)
     )  # the first of the ranked sheet is the one that CLIP likes best
@@ -408,7 +416,7 @@ def test_describe_and_redraw(run: Run) -> None:
     later = len(result["search.description"].additions)
     assert words[later] - words[1] > abs(by_round[later] - by_round[1])  # words that please CLIP are not what is drawn
     first = numbers(result["image"].values[0])
-    assert first.shape == (64, 64, 3) and apart(result["image"].values[0], result["image"].values[1]) > 20
+    assert first.shape == (SIDE, SIDE, 3) and apart(result["image"].values[0], result["image"].values[1]) > 20
 
 
 # ── to a new word, to new weights ─────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image as Pillow
+from shipped import MODEL, SIDE
 from torch import Tensor
 
 from diffusion.checkpoint import Checkpoint, open_checkpoint, open_clip
@@ -26,9 +27,7 @@ from diffusion.vae import decode_latent
 from models.recipe.sampling import sample
 
 TESTS = Path(__file__).resolve().parent
-MODEL = TESTS.parent / "models" / "emoji"
 STYLE = "openmoji"
-SIDE = 64
 
 
 @dataclass(frozen=True)

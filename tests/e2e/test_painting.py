@@ -9,23 +9,24 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 from room import card, dialog, enter, field, look, pictured, run, write
+from shipped import SIDE
 
 if TYPE_CHECKING:
     from playwright.sync_api import APIRequestContext, Page
 
 pytestmark = pytest.mark.slow
 
-SIDE = 64
-"""Of the picture that the templates begin with."""
+UNIT = SIDE // 64
+"""Points are 64ths of the picture that the templates begin with, in its pixels."""
 
 
 def paint(page: Page, tool: str, *path: tuple[float, float]) -> None:
-    """Draw with a tool from one point of the picture to the next; points are pixels of the picture."""
+    """Draw with a tool from one point of the picture to the next; points are 64ths of the picture, pixel centres."""
     dialog(page).get_by_role("button", name=tool, exact=True).click()
     box = dialog(page).locator(".paint-picture").bounding_box()
     assert box
     scale = box["width"] / SIDE
-    for step, (x, y) in enumerate(path):
+    for step, (x, y) in enumerate((UNIT * x + 0.5, UNIT * y + 0.5) for x, y in path):
         page.mouse.move(box["x"] + x * scale, box["y"] + y * scale, steps=1 if step == 0 else 8)
         if step == 0:
             page.mouse.down()
@@ -40,7 +41,7 @@ def begin(page: Page, template: str) -> None:
     look(page, "file")
     page.get_by_role("complementary").get_by_role("button", name="Paint a mask").click()
     expect(dialog(page).get_by_role("heading", name="Paint a mask")).to_be_visible()
-    expect(dialog(page)).to_contain_text("64 × 64 pixels")
+    expect(dialog(page)).to_contain_text(f"{SIDE} × {SIDE} pixels")
 
 
 def keep(page: Page) -> None:
@@ -79,7 +80,7 @@ def upload(page: Page) -> np.ndarray:
 )
 def test_inpainting_with_a_painted_mask(page: Page, template: str, result: str, reach: int, closeness: int) -> None:
     begin(page, template)
-    paint(page, "Rectangle", (8.5, 10.5), (27.5, 33.5))
+    paint(page, "Rectangle", (8, 10), (27, 33))
     expect(dialog(page)).to_contain_text("painted")
     keep(page)
 
@@ -87,14 +88,16 @@ def test_inpainting_with_a_painted_mask(page: Page, template: str, result: str, 
     assert mask.shape == (SIDE, SIDE)
     assert set(np.unique(mask)) == {0, 255}
     rows, columns = np.nonzero(mask)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10, 33, 8, 27), "exactly what was painted"
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10 * UNIT, 33 * UNIT, 8 * UNIT, 27 * UNIT), (
+        "exactly what was painted"
+    )
 
     job = run(page)
     page.locator(".react-flow__controls-fitview").click()
     pictured(page, result)
     before, after = (value(page.request, job["id"], node) for node in ("source", result))
     outside = np.ones_like(mask, dtype=bool)
-    outside[10 - reach : 34 + reach, max(0, 8 - reach) : 28 + reach] = False
+    outside[UNIT * (10 - reach) : UNIT * (34 + reach), UNIT * max(0, 8 - reach) : UNIT * (28 + reach)] = False
     changed = np.abs(before - after)
     assert np.median(changed[outside]) <= closeness
     if closeness == 0:

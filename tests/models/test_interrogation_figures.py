@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from shipped import SIDE
 
 from diffusion.captioner import caption
 from diffusion.checkpoint import open_captioner, open_clip
@@ -21,7 +22,7 @@ from models.recipe.artwork import names_of
 ROOT = Path(__file__).resolve().parents[2]
 SHEET = Path(__file__).with_name("held_out.png")
 LABELS = json.loads(SHEET.with_suffix(".json").read_text(encoding="utf-8"))["pictures"]
-SIDE, ROUNDS = 64, 6
+ROUNDS = 6
 
 pytestmark = pytest.mark.slow
 
