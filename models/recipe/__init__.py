@@ -13,5 +13,6 @@ The stages, in the order in which `python -m models.recipe` runs them, each in t
     export    export.py                        all of it in half precision, in the diffusers folder layout
     evaluate  evaluate.py                      measured figures, and the model card
 
-`training.py` is the one training loop that all of them share; it resumes from its last checkpoint.
+`training.py` is the one training loop that all of them share; it resumes from its last checkpoint. `keep` writes what
+is trained so far where a clone can go on from it (`--from models/next`).
 """

@@ -14,7 +14,9 @@ MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MA
 def main() -> None:
     """Run the stages asked for, in order, each within its budget."""
     parser = argparse.ArgumentParser(prog="python -m models.recipe", description=__doc__)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"any of {', '.join(STAGES)} (default: all)")
+    parser.add_argument(
+        "stages", nargs="*", metavar="STAGE", help=f"any of {', '.join(STAGES)} (default: all), or keep"
+    )
     parser.add_argument("--minutes", type=float, help="training time of each training stage")
     parser.add_argument("--steps", type=int, help="or its steps")
     parser.add_argument("--share", type=float, default=1.0, help="share of the bank to render, for a rehearsal")
@@ -26,7 +28,7 @@ def main() -> None:
     about_beside = "a folder with version 1, for `evaluate` to measure beside this one (default: as last measured)"
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help=about_beside)
     arguments = parser.parse_args()
-    if unknown := set(arguments.stages) - set(STAGES):
+    if unknown := set(arguments.stages) - {*STAGES, "keep"}:
         parser.error(f"expected stages among {', '.join(STAGES)}, found {', '.join(sorted(unknown))}")
 
     if not MALLOC.keys() <= os.environ.keys():  # glibc reads these at start; page faults cost two thirds without them
@@ -43,13 +45,15 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     if arguments.source is not None and not (WORK / "tokenizer").exists():  # what the weights read
         shutil.copytree(arguments.source / "tokenizer", WORK / "tokenizer")
-    for stage in [stage for stage in STAGES if stage in (arguments.stages or STAGES)]:
+    for stage in [stage for stage in (*STAGES, "keep") if stage in (arguments.stages or STAGES)]:
         minutes = arguments.minutes if arguments.minutes or arguments.steps else MINUTES.get(stage)
         budget = Budget(minutes, arguments.steps)
         if stage == "data":
             data.build(arguments.share)
         elif stage == "export":
             export.run()
+        elif stage == "keep":
+            export.keep()
         elif stage == "evaluate":
             if arguments.beside is not None:
                 evaluate.beside(arguments.beside)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from .judge import trained as trained_judge
 from .sampling import SCHEDULER
 from .scenes import SIZE
 from .tokens import learned_tokenizer
+from .training import WEIGHTS, in_eight_bits
 
 MODEL = Path(__file__).parent.parent / "emoji"
+NEXT = Path(__file__).parent.parent / "next"
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -95,6 +98,24 @@ def run() -> None:
 
     write_weights(MODEL / "judge.safetensors", trained_judge(), side=str(SIZE))
     print(f"export: {megabytes():.1f} MB", flush=True)
+
+
+def keep() -> None:
+    """Write what is trained so far to `models/next`, for a training to go on from in another clone (`--from`).
+
+    The UNet, which is to go on, is in eight bits; what is finished is as it will ship.
+    """
+    stages: dict[str, Callable[[], nn.Module]] = {
+        "judge": trained_judge, "vae": vae_stage.trained, "clip": clip_stage.trained,
+        "captioner": captioner_stage.trained,
+    }  # fmt: skip
+    for stage, trained in stages.items():
+        if (WORK / f"{stage}.pt").exists():
+            write_weights(NEXT / WEIGHTS[stage], trained(), **({"side": str(SIZE)} if stage == "judge" else {}))
+    if (WORK / "unet.pt").exists():
+        (NEXT / "unet").mkdir(parents=True, exist_ok=True)
+        save_file(in_eight_bits(unet_stage.trained().state_dict()), NEXT / WEIGHTS["unet"], {"format": "pt"})
+    shutil.copytree(WORK / "tokenizer", NEXT / "tokenizer", dirs_exist_ok=True)
 
 
 def write_captioner(folder: Path) -> None:
