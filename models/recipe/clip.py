@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 from .artwork import WORK
-from .data import ALL, Scope, load
+from .data import ALL, DRAWN, Scope, load
 from .judge import tensor
 from .scenes import SIZE
 from .tokens import END_ID, LENGTH, START_ID, VOCABULARY, learned_tokenizer
@@ -85,11 +85,11 @@ def tokenize(tokenizer: CLIPTokenizer, captions: list[str], whole: bool = False)
 
 @torch.no_grad()
 def encode_captions(clip: CLIPModel) -> None:
-    """Write the text states of every distinct caption of the bank, the empty one first: (captions, 77, width)."""
+    """Write the text states of each caption that the UNet learns from, the empty one first: (captions, 77, width)."""
     target = WORK / "states.pt"
     if target.exists():
         return
-    captions = ["", *sorted({text for texts in load("train").captions for text in texts})]
+    captions = ["", *sorted({text for texts in load("train").captions[:DRAWN] for text in texts})]
     tokenizer, states = learned_tokenizer(), []
     for i in range(0, len(captions), 64):
         ids = tokenize(tokenizer, captions[i : i + 64], whole=True).to(device())

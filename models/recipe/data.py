@@ -13,6 +13,8 @@ from .artwork import CONCEPTS, STYLES, WORK, fetch, other_icons
 from .scenes import PALETTE, Scene, calmed, caption, concept_of, place, random_scene, render
 
 CAPTIONS_EACH = 3
+DRAWN = 40_000
+"""The UNet learns to draw from so many of the training bank's pictures, which are kept as latents."""
 
 Record = dict[str, list]
 

@@ -7,6 +7,7 @@ channels.
 
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from diffusion.vae import VAE, VAEConfig
 
 from .artwork import WORK
-from .data import load
+from .data import DRAWN, load
 from .judge import tensor
 from .scenes import SIZE
 from .training import Budget, Settings, batch_of, begun, device, half, train
@@ -77,9 +78,8 @@ def run(budget: Budget, source: Path | None = None) -> VAE:
 
 
 @torch.no_grad()
-def encode(vae: VAE, split: str) -> Tensor:
-    """The latents (means) of a split, (N, 4, 16, 16), on the CPU."""
-    pictures = load(split).pictures
+def encode(vae: VAE, pictures: np.ndarray) -> Tensor:
+    """The latents (means) of pictures (N, H, H, 3), as (N, 4, 16, 16) on the CPU."""
     latents = []
     with half():
         for i in range(0, len(pictures), 64):
@@ -104,10 +104,10 @@ def whiten(vae: VAE, latents: Tensor) -> None:
 def encode_bank(vae: VAE) -> None:
     """Whiten the VAE by the training bank, and write the weights and the latents that the UNet learns from."""
     if not (WORK / "vae-whitened.pt").exists():
-        whiten(vae, encode(vae, "train"))
+        whiten(vae, encode(vae, load("train").pictures[:3000]))
         torch.save(vae.state_dict(), WORK / "vae-whitened.pt")
     if not (WORK / "latents.pt").exists():
-        torch.save(encode(trained(), "train").half(), WORK / "latents.pt")
+        torch.save(encode(trained(), load("train").pictures[:DRAWN]).half(), WORK / "latents.pt")
 
 
 def trained() -> VAE:
