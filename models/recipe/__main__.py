@@ -6,8 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-STAGES = ("data", "judge", "vae", "clip", "unet", "captioner", "export", "evaluate")
-MINUTES = {"judge": 25.0, "vae": 50.0, "clip": 50.0, "unet": 350.0, "captioner": 20.0}  # on two cores
+STAGES = ("data", "judge", "vae", "words", "unet", "clip", "captioner", "export", "evaluate")
+MINUTES = {"judge": 25.0, "vae": 50.0, "words": 10.0, "unet": 350.0, "clip": 50.0, "captioner": 20.0}  # on two cores
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"}
 
 
@@ -37,7 +37,7 @@ def main() -> None:
 
     import torch
 
-    from . import captioner, clip, data, evaluate, export, judge, unet, vae
+    from . import captioner, clip, data, evaluate, export, judge, unet, vae, words
     from .artwork import WORK
     from .training import Budget
 
@@ -59,7 +59,7 @@ def main() -> None:
                 evaluate.beside(arguments.beside)
             evaluate.run()
         else:
-            stages = {"judge": judge, "vae": vae, "clip": clip, "unet": unet, "captioner": captioner}
+            stages = {"judge": judge, "vae": vae, "words": words, "unet": unet, "clip": clip, "captioner": captioner}
             stages[stage].run(budget, arguments.source)
 
 

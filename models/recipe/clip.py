@@ -1,48 +1,41 @@
-"""Stage `clip`: text and picture towers that agree on what belongs together (Radford et al., 2103.00020).
+"""Stage `clip`: a picture tower that agrees with the text tower on what belongs together (Radford et al., 2103.00020).
 
-The text tower's states are what the UNet is told; both towers together can rank captions for a picture.
-
-A picture of two things says which stands on which side, and towers that only have to find a picture's caption among
-those of other pictures never learn to: the names tell enough. So each caption that tells sides is also there with its
-sides exchanged, as one more wrong answer (hard negatives as in NegCLIP, Yuksekgonul et al., 2210.01936).
+Both together can rank captions for a picture. The text tower stays as `words.py` made it. The picture tower learns by
+finding each picture's caption among those of other pictures and, where that tells sides, the same with its sides
+exchanged (hard negatives as in NegCLIP, Yuksekgonul et al., 2210.01936); and by what the classifiers of `words.py` are
+to read from its vectors: names alone are enough to find a caption, so that otherwise it never looks at sides.
 """
 
 import random
 import re
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+from transformers import CLIPModel
 
+from . import words
 from .artwork import WORK
-from .data import ALL, DRAWN, Scope, load
+from .data import ALL, Bank, Scope, load
 from .judge import tensor
-from .scenes import SIZE
-from .tokens import END_ID, LENGTH, START_ID, VOCABULARY, learned_tokenizer
+from .tokens import learned_tokenizer
 from .training import Budget, Settings, batch_of, begun, device, train
+from .words import Reader, new, said, tokenize
 
-WIDTH = 160
-PROJECTION = 128  # width of what both towers agree in
-BATCH = 128
-
-TOWER = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 4, "num_attention_heads": 4}
-SPECIAL = {"bos_token_id": START_ID, "eos_token_id": END_ID, "pad_token_id": END_ID}
-TEXT: dict[str, Any] = {
-    **TOWER, **SPECIAL, "vocab_size": VOCABULARY, "max_position_embeddings": LENGTH, "projection_dim": PROJECTION,
-}  # fmt: skip
-VISION: dict[str, Any] = {**TOWER, "image_size": SIZE, "patch_size": 16, "projection_dim": PROJECTION}
-
+BATCH = 64
 
 SIDES_TOLD = re.compile(r"^(an? .+?) on the left(, an? .+? in the middle)? and (an? .+?) on the right(.*)$")
 
 
-def new() -> CLIPModel:
-    """Untrained towers."""
-    torch.manual_seed(0)
-    return CLIPModel(CLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=PROJECTION))
+class Pair(nn.Module):
+    """Both towers, of which only that for pictures is to learn, and the classifiers of the text tower."""
+
+    def __init__(self, towers: CLIPModel, reader: Reader) -> None:
+        super().__init__()
+        self.towers, self.reader = towers, reader
+        for part in (towers.text_model, towers.text_projection, reader):
+            part.requires_grad_(False)
 
 
 def exchanged(caption: str) -> str | None:
@@ -54,47 +47,45 @@ def exchanged(caption: str) -> str | None:
     return f"{right} on the left{middle} and {left} on the right{rest}"
 
 
+def seen(bank: Bank, i: int) -> list[int]:
+    """What the classifiers are to read from picture `i`; -100 for a background that no caption of it tells."""
+    told = [said(text, bank.concepts[i]) for text in bank.captions[i]]
+    *places, _, _ = told[0]
+    known = [background for *_, background in told if background < words.QUESTIONS["background"]]
+    return [*places, bank.styles[i], known[0] if known else -100]
+
+
 def run(budget: Budget, source: Path | None = None) -> CLIPModel:
-    """Train both towers on pictures and captions of the bank, then encode every caption."""
+    """Train the picture tower on pictures and captions of the bank."""
     bank, tokenizer = load("train"), learned_tokenizer()
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
+        assert isinstance(model, Pair)
         picks = batch_of(len(bank), BATCH, generator).tolist()
         rng = random.Random(int(torch.randint(2**31, (), generator=generator)))
         captions = [rng.choice(bank.captions[i]) for i in picks]
         wrong = [other for text in captions if (other := exchanged(text))]
         ids = tokenize(tokenizer, captions + wrong)
         pictures = torch.stack([tensor(bank.pictures[i]) for i in picks])
-        scores = model(input_ids=ids.to(device()), pixel_values=pictures.to(device())).logits_per_image.float()
+        found = model.towers(input_ids=ids.to(device()), pixel_values=pictures.to(device()))
+        scores = found.logits_per_image.float()
         matches = torch.arange(BATCH, device=device())
-        return 0.5 * (F.cross_entropy(scores, matches) + F.cross_entropy(scores[:, :BATCH].T, matches))
+        misread = model.reader.misread(
+            found.image_embeds.float(), torch.tensor([seen(bank, i) for i in picks]).to(device())
+        )
+        return 0.5 * (F.cross_entropy(scores, matches) + F.cross_entropy(scores[:, :BATCH].T, matches)) + misread
 
-    settings = Settings(1e-3, BATCH, weight_decay=0.1, ema=0.998)
-    clip = train(begun(new(), source, "clip"), loss, settings, budget, WORK / "clip.pt")
-    assert isinstance(clip, CLIPModel)
+    reader = words.trained()
+    towers = begun(new(), source, "clip")
+    assert isinstance(towers, CLIPModel)
+    towers.text_model.load_state_dict(reader.text_model.state_dict())
+    towers.text_projection.load_state_dict(reader.text_projection.state_dict())
+    settings = Settings(1e-3, BATCH, weight_decay=0.05, ema=0.998)
+    pair = train(Pair(towers, reader), loss, settings, budget, WORK / "clip.pt")
+    assert isinstance(pair, Pair) and isinstance(pair.towers, CLIPModel)
+    clip = pair.towers
     print(f"clip: retrieval@1 of 256: {retrieval(clip):.3f}, tells sides: {tells_sides(clip):.3f}", flush=True)
-    encode_captions(clip)
     return clip
-
-
-def tokenize(tokenizer: CLIPTokenizer, captions: list[str], whole: bool = False) -> Tensor:
-    """Token ids (B, n) of captions, filled up with the end token to the longest of them, or to all 77."""
-    padding = "max_length" if whole else "longest"
-    return tokenizer(captions, padding=padding, max_length=LENGTH, truncation=True, return_tensors="pt").input_ids
-
-
-@torch.no_grad()
-def encode_captions(clip: CLIPModel) -> None:
-    """Write the text states of each caption that the UNet learns from, the empty one first: (captions, 77, width)."""
-    target = WORK / "states.pt"
-    if target.exists():
-        return
-    captions = ["", *sorted({text for texts in load("train").captions[:DRAWN] for text in texts})]
-    tokenizer, states = learned_tokenizer(), []
-    for i in range(0, len(captions), 64):
-        ids = tokenize(tokenizer, captions[i : i + 64], whole=True).to(device())
-        states.append(clip.text_model(input_ids=ids).last_hidden_state.bfloat16().cpu())
-    torch.save({"captions": captions, "states": torch.cat(states)}, target)
 
 
 @torch.no_grad()
@@ -138,5 +129,6 @@ def nearer_than_exchanged(clip: CLIPModel, pictures: Tensor, captions: list[str]
 def trained() -> CLIPModel:
     """The towers that this stage has made."""
     clip = new()
-    clip.load_state_dict(torch.load(WORK / "clip.pt", map_location="cpu", weights_only=True)["average"])
+    pair = Pair(clip, Reader(clip))
+    pair.load_state_dict(torch.load(WORK / "clip.pt", map_location="cpu", weights_only=True)["average"])
     return clip.eval()

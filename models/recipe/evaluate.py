@@ -29,7 +29,7 @@ from diffusion.vae import VAE
 from . import card
 from .artwork import CONCEPTS, STYLES, WORK
 from .captioner import says
-from .clip import nearer_than_exchanged, retrieval, tells_sides, tokenize
+from .clip import nearer_than_exchanged, retrieval, tells_sides
 from .data import FIRST, Scope
 from .export import MODEL, megabytes
 from .judge import Judge, accuracy, load_judge, part, resized, tensor
@@ -37,6 +37,7 @@ from .sampling import grid, sample, to_pixels
 from .scenes import PALETTE, SIZE, Scene, calmed, colour_name, place, prompt, render, side_by_side
 from .training import half
 from .vae import psnr
+from .words import tokenize
 
 Figures = dict[str, float]
 
@@ -312,7 +313,7 @@ def sheet(model: Model) -> np.ndarray:
 def training_account() -> str:
     """What each training stage took, read from its log."""
     lines = ["| Stage | Steps | Samples | Minutes | Last loss |", "| --- | --- | --- | --- | --- |"]
-    for stage in ("judge", "vae", "clip", "unet", "captioner"):
+    for stage in ("judge", "vae", "words", "unet", "clip", "captioner"):
         last = json.loads((WORK / f"{stage}.log").read_text().splitlines()[-1])
         lines.append("| {} | {step:,} | {samples:,} | {minutes:.0f} | {loss:.3f} |".format(stage, **last))
     return "\n".join(lines)

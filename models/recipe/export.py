@@ -14,6 +14,7 @@ from . import captioner as captioner_stage
 from . import clip as clip_stage
 from . import unet as unet_stage
 from . import vae as vae_stage
+from . import words as words_stage
 from .artwork import WORK
 from .judge import trained as trained_judge
 from .sampling import SCHEDULER
@@ -128,7 +129,7 @@ def write_captioner(folder: Path) -> None:
 
 def text_encoder(towers: CLIPModel) -> CLIPTextModel:
     """The text tower alone, as a model of its own."""
-    config = CLIPTextConfig(**clip_stage.TEXT)
+    config = CLIPTextConfig(**words_stage.TEXT)
     encoder = CLIPTextModel(config)
     own = encoder.state_dict()
     given = {name: value for name, value in towers.state_dict().items() if name.startswith("text_model.")}

@@ -16,15 +16,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from diffusion.unet import UNet, UNetConfig
 
-from . import clip as clip_stage
 from . import vae as vae_stage
+from . import words as words_stage
 from .artwork import CONCEPTS, STYLES, WORK
-from .clip import WIDTH, tokenize
 from .data import DRAWN, load
 from .sampling import ALPHAS_CUMPROD, grid, sample, to_pixels
 from .scenes import PALETTE, prompt, side_by_side
 from .tokens import learned_tokenizer
 from .training import Budget, Settings, batch_of, begun, device, half, join, train
+from .words import WIDTH, tokenize
 
 CONFIG = UNetConfig(
     sample_size=16,
@@ -110,14 +110,14 @@ def bank_loss() -> Callable[[nn.Module, torch.Generator, float], Tensor]:
 
 def watcher() -> Callable[[nn.Module, int], None]:
     """Draws a few prompts with the averaged weights at every checkpoint, into `work/samples`."""
-    decoder, words, tokenizer = vae_stage.trained().to(device()), clip_stage.trained(), learned_tokenizer()
+    decoder, reader, tokenizer = vae_stage.trained().to(device()), words_stage.trained(), learned_tokenizer()
     rng = random.Random(4)
     colours, styles = list(PALETTE), list(STYLES)
     prompts = [prompt(word, rng.choice(styles), rng.choice(colours)) for word in rng.sample(list(CONCEPTS), 24)]
     pairs = [side_by_side(rng.sample(list(CONCEPTS), 2)) for _ in range(8)]
     prompts += [f"{pair}, {rng.choice(styles)} style, on a {rng.choice(colours)} background" for pair in pairs]
     with torch.no_grad():
-        states = words.text_model(input_ids=tokenize(tokenizer, ["", *prompts], whole=True)).last_hidden_state
+        states = reader.text_model(input_ids=tokenize(tokenizer, ["", *prompts], whole=True)).last_hidden_state
     (WORK / "samples").mkdir(exist_ok=True)
 
     def watch(model: nn.Module, step: int) -> None:
