@@ -46,8 +46,8 @@ def main() -> None:
     if arguments.source is not None and not (WORK / "tokenizer").exists():  # what the weights read
         shutil.copytree(arguments.source / "tokenizer", WORK / "tokenizer")
     for stage in [stage for stage in (*STAGES, "keep") if stage in (arguments.stages or STAGES)]:
-        minutes = arguments.minutes if arguments.minutes or arguments.steps else MINUTES.get(stage)
-        budget = Budget(minutes, arguments.steps)
+        given = arguments.minutes is not None or arguments.steps is not None
+        budget = Budget(arguments.minutes if given else MINUTES.get(stage), arguments.steps)
         if stage == "data":
             data.build(arguments.share)
         elif stage == "export":

@@ -114,12 +114,13 @@ has, as one more wrong answer, each caption with its sides exchanged.
 ## How to go on
 
 Each stage resumes from its last checkpoint in `models/recipe/work`, `--minutes` being the time in all; where there is
-none, `--from` begins with the weights in this folder. What the UNet alone would gain from:
+none, `--from` begins with the weights in this folder, and `--minutes 0` leaves them as they are. The UNet is what would
+gain most:
 
 ```
 pip install -e '.[recipe]'
-python -m models.recipe data clip --minutes 1 --from models/emoji
-python -m models.recipe vae --minutes 1 --from models/emoji
+python -m models.recipe data
+python -m models.recipe vae words --minutes 0 --from models/emoji
 python -m models.recipe unet --minutes 240 --from models/emoji
 python -m models.recipe export evaluate
 ```

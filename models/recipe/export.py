@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel, PreTrainedModel
+from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedModel
 
 from . import captioner as captioner_stage
 from . import clip as clip_stage
@@ -19,7 +19,6 @@ from .artwork import WORK
 from .judge import trained as trained_judge
 from .sampling import SCHEDULER
 from .scenes import SIZE
-from .tokens import learned_tokenizer
 from .training import WEIGHTS, in_eight_bits
 
 MODEL = Path(__file__).parent.parent / "emoji"
@@ -80,24 +79,15 @@ def write_transformer(folder: Path, model: PreTrainedModel) -> None:
 
 
 def run() -> None:
-    """Write the model: tokenizer, text encoder, UNet, VAE, scheduler; beside them CLIP, the captioner and the judge."""
+    """Write what is trained: tokenizer, text encoder, UNet, VAE, scheduler; beside them CLIP, the captioner, the judge.
+
+    Of a part that has no checkpoint, what is there stays.
+    """
     write_json(MODEL / "model_index.json", INDEX)
     write_json(MODEL / "scheduler" / "scheduler_config.json", SCHEDULER)
-    write_json(MODEL / "unet" / "config.json", UNET_CLASS | unet_stage.CONFIG.to_dict())
-    write_weights(MODEL / "unet" / "diffusion_pytorch_model.safetensors", unet_stage.trained())
-    write_json(MODEL / "vae" / "config.json", VAE_CLASS | vae_stage.CONFIG.to_dict())
-    write_weights(MODEL / "vae" / "diffusion_pytorch_model.safetensors", vae_stage.trained())
-
-    learned_tokenizer()
-    shutil.copytree(WORK / "tokenizer", MODEL / "tokenizer", dirs_exist_ok=True)
-    towers = clip_stage.trained()
-    write_transformer(MODEL / "text_encoder", text_encoder(towers))
-    write_transformer(MODEL / "clip", towers)
-    write_json(MODEL / "clip" / "preprocessor_config.json", PREPROCESSOR)
-    shutil.copytree(WORK / "tokenizer", MODEL / "clip", dirs_exist_ok=True)
-    write_captioner(MODEL / "captioner")
-
-    write_weights(MODEL / "judge.safetensors", trained_judge(), side=str(SIZE))
+    for stage, write in WRITERS.items():
+        if (WORK / f"{stage}.pt").exists():
+            write(MODEL)
     print(f"export: {megabytes():.1f} MB", flush=True)
 
 
@@ -106,36 +96,70 @@ def keep() -> None:
 
     The UNet, which is to go on, is in eight bits; what is finished is as it will ship.
     """
-    stages: dict[str, Callable[[], nn.Module]] = {
-        "judge": trained_judge, "vae": vae_stage.trained, "clip": clip_stage.trained,
-        "captioner": captioner_stage.trained,
-    }  # fmt: skip
-    for stage, trained in stages.items():
+    if (WORK / "words.pt").exists():
+        write_weights(NEXT / WEIGHTS["words"], words_stage.trained())
+    for stage in ("judge", "vae", "clip", "captioner"):
         if (WORK / f"{stage}.pt").exists():
-            write_weights(NEXT / WEIGHTS[stage], trained(), **({"side": str(SIZE)} if stage == "judge" else {}))
+            WRITERS[stage](NEXT)
     if (WORK / "unet.pt").exists():
         (NEXT / "unet").mkdir(parents=True, exist_ok=True)
         save_file(in_eight_bits(unet_stage.trained().state_dict()), NEXT / WEIGHTS["unet"], {"format": "pt"})
     shutil.copytree(WORK / "tokenizer", NEXT / "tokenizer", dirs_exist_ok=True)
 
 
+def write_unet(folder: Path) -> None:
+    """Write the UNet."""
+    write_json(folder / "unet" / "config.json", UNET_CLASS | unet_stage.CONFIG.to_dict())
+    write_weights(folder / WEIGHTS["unet"], unet_stage.trained())
+
+
+def write_vae(folder: Path) -> None:
+    """Write the VAE."""
+    write_json(folder / "vae" / "config.json", VAE_CLASS | vae_stage.CONFIG.to_dict())
+    write_weights(folder / WEIGHTS["vae"], vae_stage.trained())
+
+
+def write_text_encoder(folder: Path) -> None:
+    """Write the text tower alone, and the tokenizer."""
+    shutil.copytree(WORK / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
+    write_transformer(folder / "text_encoder", text_encoder())
+
+
+def write_clip(folder: Path) -> None:
+    """Write both towers, with a tokenizer of their own."""
+    write_transformer(folder / "clip", clip_stage.trained())
+    write_json(folder / "clip" / "preprocessor_config.json", PREPROCESSOR)
+    shutil.copytree(WORK / "tokenizer", folder / "clip", dirs_exist_ok=True)
+
+
 def write_captioner(folder: Path) -> None:
     """Write the captioner with its tokenizer, in BLIP's layout: pictures are squashed to a square of SIZE."""
-    write_transformer(folder, captioner_stage.trained())
-    write_weights(folder / "model.safetensors", captioner_stage.trained())  # tied ones too: transformers 4 reads each
-    write_json(folder / "preprocessor_config.json", PREPROCESSOR | {"image_processor_type": "BlipImageProcessor"})
-    shutil.copytree(WORK / "captioner", folder, dirs_exist_ok=True)
+    captioner = captioner_stage.trained()
+    write_transformer(folder / "captioner", captioner)
+    write_weights(folder / WEIGHTS["captioner"], captioner)  # tied ones too: transformers 4 reads each
+    preprocessor = PREPROCESSOR | {"image_processor_type": "BlipImageProcessor"}
+    write_json(folder / "captioner" / "preprocessor_config.json", preprocessor)
+    shutil.copytree(WORK / "captioner", folder / "captioner", dirs_exist_ok=True)
 
 
-def text_encoder(towers: CLIPModel) -> CLIPTextModel:
+def write_judge(folder: Path) -> None:
+    """Write the judge, and the size of pictures that it learned from."""
+    write_weights(folder / WEIGHTS["judge"], trained_judge(), side=str(SIZE))
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "words": write_text_encoder, "unet": write_unet, "vae": write_vae, "clip": write_clip,
+    "captioner": write_captioner, "judge": write_judge,
+}  # fmt: skip
+"""For each stage that leaves something, what writes it into a model's folder."""
+
+
+def text_encoder() -> CLIPTextModel:
     """The text tower alone, as a model of its own."""
-    config = CLIPTextConfig(**words_stage.TEXT)
-    encoder = CLIPTextModel(config)
-    own = encoder.state_dict()
-    given = {name: value for name, value in towers.state_dict().items() if name.startswith("text_model.")}
-    if not own.keys() <= given.keys():  # transformers 5 leaves the prefix out
-        given = {name.removeprefix("text_model."): value for name, value in given.items()}
-    encoder.load_state_dict(given)
+    encoder = CLIPTextModel(CLIPTextConfig(**words_stage.TEXT))
+    given = words_stage.trained().text_model.state_dict()
+    bare = not any(name.startswith("text_model.") for name in encoder.state_dict())  # from some version 5 on
+    encoder.load_state_dict(given if bare else {f"text_model.{name}": value for name, value in given.items()})
     return encoder.eval()
 
 

@@ -25,15 +25,18 @@ Loss = Callable[[nn.Module, torch.Generator, float], Tensor]
 
 @dataclass(frozen=True)
 class Budget:
-    """When a training ends: after so many minutes of training time, or so many steps, whichever is given and first."""
+    """When a training ends: after so many minutes of training time, or so many steps, whichever is given and first.
+
+    None is no limit; with 0 nothing is learnt, and the weights stay as they begin.
+    """
 
     minutes: float | None = None
     steps: int | None = None
 
     def progress(self, step: int, seconds: float) -> float:
         """How much of the budget is used, from 0 to 1."""
-        by_time = seconds / 60 / self.minutes if self.minutes else 0.0
-        by_steps = step / self.steps if self.steps else 0.0
+        by_time = 0.0 if self.minutes is None else seconds / 60 / self.minutes if self.minutes else 1.0
+        by_steps = 0.0 if self.steps is None else step / self.steps if self.steps else 1.0
         return min(1.0, max(by_time, by_steps))
 
 
@@ -76,6 +79,7 @@ def learning_rate(settings: Settings, step: int, progress: float) -> float:
 
 WEIGHTS = {  # where a network's weights are in a model's folder
     "judge": "judge.safetensors",
+    "words": "words.safetensors",  # with its classifiers, which do not ship
     "vae": "vae/diffusion_pytorch_model.safetensors",
     "clip": "clip/model.safetensors",
     "unet": "unet/diffusion_pytorch_model.safetensors",
@@ -84,8 +88,8 @@ WEIGHTS = {  # where a network's weights are in a model's folder
 
 
 def begun(model: nn.Module, folder: Path | None, stage: str) -> nn.Module:
-    """The network with the weights of the model in `folder`, as far as names and shapes agree; None: as it is."""
-    if folder is None:
+    """The network with the weights of the model in `folder`, as far as it has them and names and shapes agree."""
+    if folder is None or not (folder / WEIGHTS[stage]).exists():
         return model
     given, own = from_eight_bits(load_file(folder / WEIGHTS[stage])), model.state_dict()
     fit = {name: value.float() for name, value in given.items() if name in own and own[name].shape == value.shape}

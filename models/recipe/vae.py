@@ -90,6 +90,8 @@ def encode(vae: VAE, pictures: np.ndarray) -> Tensor:
 def whiten(vae: VAE, latents: Tensor) -> None:
     """Fold each channel's mean and deviation into the 1×1 convolutions around the latent, which then has neither."""
     deviation, mean = torch.std_mean(latents.to(device()), dim=(0, 2, 3))
+    if (deviation - 1).abs().max() < 0.05 and mean.abs().max() < 0.05:
+        return  # they are white, as those of a model that ships
     channels = len(mean)
     into, out = vae.quant_conv, vae.post_quant_conv
     assert isinstance(into, nn.Conv2d) and isinstance(out, nn.Conv2d) and into.bias is not None and out.bias is not None

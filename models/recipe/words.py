@@ -101,7 +101,7 @@ def run(budget: Budget, source: Path | None = None) -> Reader:
     towers = begun(new(), source, "clip")
     assert isinstance(towers, CLIPModel)
     settings = Settings(1e-3, BATCH, weight_decay=0.01, warmup=50, ema=0.99)
-    reader = train(Reader(towers), loss, settings, budget, WORK / "words.pt")
+    reader = train(begun(Reader(towers), source, "words"), loss, settings, budget, WORK / "words.pt")
     assert isinstance(reader, Reader)
     print(f"words: read of held-out captions: {read(reader)}", flush=True)
     encode_captions(reader)

@@ -153,6 +153,7 @@ def test_budget_and_learning_rate() -> None:
     assert Budget(minutes=2).progress(99, 60) == 0.5
     assert Budget(steps=10).progress(5, 9999) == 0.5
     assert Budget(minutes=1, steps=10).progress(20, 0) == 1
+    assert Budget(minutes=0).progress(0, 0) == Budget(steps=0).progress(0, 0) == 1
     settings = Settings(1.0, 1, warmup=10)
     assert learning_rate(settings, 0, 0.0) == pytest.approx(0.1)
     assert learning_rate(settings, 100, 0.1) == learning_rate(settings, 100, DECAY_FROM) == 1.0
