@@ -6,8 +6,16 @@ import shutil
 import sys
 from pathlib import Path
 
-STAGES = ("data", "judge", "vae", "words", "unet", "clip", "captioner", "export", "evaluate")
-MINUTES = {"judge": 25.0, "vae": 50.0, "words": 10.0, "unet": 350.0, "clip": 50.0, "captioner": 20.0}  # on two cores
+STAGES = ("data", "judge", "vae", "words", "unet", "decoder", "clip", "captioner", "export", "evaluate")
+MINUTES = {
+    "judge": 25.0,
+    "vae": 50.0,
+    "words": 10.0,
+    "unet": 350.0,
+    "decoder": 20.0,
+    "clip": 50.0,
+    "captioner": 20.0,
+}  # on two cores
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"}
 
 
@@ -59,8 +67,11 @@ def main() -> None:
                 evaluate.beside(arguments.beside)
             evaluate.run()
         else:
-            stages = {"judge": judge, "vae": vae, "words": words, "unet": unet, "clip": clip, "captioner": captioner}
-            stages[stage].run(budget, arguments.source)
+            stages = {
+                "judge": judge.run, "vae": vae.run, "words": words.run, "unet": unet.run, "decoder": vae.run_decoder,
+                "clip": clip.run, "captioner": captioner.run,
+            }  # fmt: skip
+            stages[stage](budget, arguments.source)
 
 
 if __name__ == "__main__":

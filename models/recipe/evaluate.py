@@ -313,7 +313,7 @@ def sheet(model: Model) -> np.ndarray:
 def training_account() -> str:
     """What each training stage took, read from its log."""
     lines = ["| Stage | Steps | Samples | Minutes | Last loss |", "| --- | --- | --- | --- | --- |"]
-    for stage in ("judge", "vae", "words", "unet", "clip", "captioner"):
+    for stage in ("judge", "vae", "words", "unet", "decoder", "clip", "captioner"):
         last = json.loads((WORK / f"{stage}.log").read_text().splitlines()[-1])
         lines.append("| {} | {step:,} | {samples:,} | {minutes:.0f} | {loss:.3f} |".format(stage, **last))
     return "\n".join(lines)

@@ -82,16 +82,16 @@ def random_scene(rng: random.Random, count: int | None = None, smallest: float =
 
 
 def calmed(rng: random.Random, scene: Scene) -> Scene:
-    """The same scene with its things upright, large and in the middle of their shares: easier to learn to draw."""
+    """The same scene with its things upright, unmirrored, large and in the middle of their shares: easier to learn."""
     count = len(scene.things)
     return replace(scene, things=tuple(calm(rng, thing, i, count) for i, thing in enumerate(scene.things)))
 
 
 def calm(rng: random.Random, thing: Thing, i: int, count: int) -> Thing:
-    """Thing `i` of `count`, upright and in the middle of its share, but for a little."""
+    """Thing `i` of `count`, as the artwork has it and in the middle of its share, but for a little."""
     x = (i + rng.uniform(0.48, 0.52)) / count
     y = 0.5 + rng.uniform(-0.02, 0.02) * (1 if count == 1 else 3)
-    return replace(thing, x=x, y=y, size=rng.uniform(0.86, 0.96) / count, angle=rng.uniform(-4, 4))
+    return replace(thing, x=x, y=y, size=rng.uniform(0.86, 0.96) / count, angle=rng.uniform(-4, 4), flip=False)
 
 
 def svg(scene: Scene) -> str:

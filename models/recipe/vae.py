@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from diffusion.vae import VAE, VAEConfig
 
 from .artwork import WORK
-from .data import DRAWN, load
+from .data import DRAWN, Bank, load
 from .judge import tensor
 from .scenes import SIZE
 from .training import Budget, Settings, batch_of, begun, device, half, train
@@ -27,6 +27,7 @@ BATCH = 16
 CROP = 64  # pixels a side, for the first part of the training; then whole pictures
 CROPS_UNTIL = 0.6  # of the training
 KL_WEIGHT = 1e-4
+LEFT_NOISE = 0.15  # at most, in latents that the decoder is trained on alone
 
 
 def new() -> VAE:
@@ -46,6 +47,17 @@ def difference(made: Tensor, picture: Tensor) -> Tensor:
     return error.abs().mean() + 2 * error.square().mean() + 0.5 * edges
 
 
+def crops(known: Bank, others: Bank, count: int, side: int, generator: torch.Generator) -> Tensor:
+    """Random squares of two in three known pictures and one in three others: (count, 3, side, side)."""
+    picks = [known.pictures[i] for i in batch_of(len(known), count * 2 // 3, generator).tolist()]
+    picks += [others.pictures[i] for i in batch_of(len(others), count - len(picks), generator).tolist()]
+    found = []
+    for picture in picks:
+        y, x = torch.randint(SIZE - side + 1, (2,), generator=generator).tolist()
+        found.append(tensor(picture[y : y + side, x : x + side]))
+    return torch.stack(found).to(device())
+
+
 def run(budget: Budget, source: Path | None = None) -> VAE:
     """Train the VAE on the concepts (two in three pictures) and on all other emoji, whiten it, encode the bank."""
     known, others = load("train"), load("other")
@@ -53,13 +65,7 @@ def run(budget: Budget, source: Path | None = None) -> VAE:
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
         assert isinstance(model, VAE)
         side, count = (CROP, BATCH) if progress < CROPS_UNTIL else (SIZE, BATCH // 4)
-        picks = [known.pictures[i] for i in batch_of(len(known), count * 2 // 3, generator).tolist()]
-        picks += [others.pictures[i] for i in batch_of(len(others), count - len(picks), generator).tolist()]
-        crops = []
-        for picture in picks:
-            y, x = torch.randint(SIZE - side + 1, (2,), generator=generator).tolist()
-            crops.append(tensor(picture[y : y + side, x : x + side]))
-        pictures = torch.stack(crops).to(device())
+        pictures = crops(known, others, count, side, generator)
         mean, logvar = model.encode(pictures)
         mean, logvar = mean.float(), logvar.float()
         z = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=generator).to(mean)
@@ -71,10 +77,40 @@ def run(budget: Budget, source: Path | None = None) -> VAE:
 
     vae = train(begun(new(), source, "vae"), loss, Settings(1e-3, BATCH, ema=0.998), budget, WORK / "vae.pt")
     assert isinstance(vae, VAE)
-    for split in ("test", "test_other"):
-        print(f"vae: {split}: {psnr(vae, split):.2f} dB", flush=True)
+    report(vae)
     encode_bank(vae)
     return vae
+
+
+def run_decoder(budget: Budget, source: Path | None = None) -> VAE:
+    """Train the decoder alone a while longer: latents stay what they are, so a UNet that learns from them can go on.
+
+    It gets latents with a little noise, as the UNet leaves it.
+    """
+    known, others = load("train"), load("other")
+    vae = VAE(CONFIG)
+    vae.load_state_dict(torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True))
+    for fixed in (vae.encoder, vae.quant_conv):
+        fixed.requires_grad_(False)
+
+    def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
+        assert isinstance(model, VAE)
+        pictures = crops(known, others, BATCH // 2, SIZE, generator)
+        with torch.no_grad():
+            z = model.encode(pictures)[0].float()
+        strength = LEFT_NOISE * torch.rand(len(z), 1, 1, 1, generator=generator)
+        return difference(model.decode(z + (strength * torch.randn(z.shape, generator=generator)).to(z)), pictures)
+
+    better = train(vae, loss, Settings(1e-3, BATCH // 2, ema=0.998), budget, WORK / "decoder.pt")
+    assert isinstance(better, VAE)
+    report(better)
+    return better
+
+
+def report(vae: VAE) -> None:
+    """Print how well held-out pictures come through."""
+    for split in ("test", "test_other"):
+        print(f"vae: {split}: {psnr(vae, split):.2f} dB", flush=True)
 
 
 @torch.no_grad()
@@ -113,9 +149,13 @@ def encode_bank(vae: VAE) -> None:
 
 
 def trained() -> VAE:
-    """The VAE that this stage has made."""
-    vae = VAE(CONFIG)
-    vae.load_state_dict(torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True))
+    """The VAE that this stage has made, with the decoder of the stage `decoder` if that has run."""
+    vae, better = VAE(CONFIG), WORK / "decoder.pt"
+    if better.exists():
+        weights = torch.load(better, map_location="cpu", weights_only=True)["average"]
+    else:
+        weights = torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True)
+    vae.load_state_dict(weights)
     return vae.eval()
 
 
