@@ -7,15 +7,9 @@ import sys
 from pathlib import Path
 
 STAGES = ("data", "judge", "vae", "words", "unet", "decoder", "clip", "captioner", "export", "evaluate")
-MINUTES = {
-    "judge": 25.0,
-    "vae": 50.0,
-    "words": 10.0,
-    "unet": 350.0,
-    "decoder": 20.0,
-    "clip": 50.0,
-    "captioner": 20.0,
-}  # on two cores
+MINUTES = {  # on two cores
+    "judge": 25.0, "vae": 50.0, "words": 10.0, "unet": 350.0, "decoder": 20.0, "clip": 50.0, "captioner": 20.0,
+}  # fmt: skip
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"}
 
 

@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,9 +17,9 @@ from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
 
 from .artwork import CONCEPTS, WORK, names_of
 from .data import ALL, Bank, Scope, load
-from .judge import part, spoil, tensor
-from .scenes import PALETTE, SIDES, SIZE, colour_name, side_by_side, with_article
-from .training import Budget, Settings, batch_of, begun, train
+from .judge import part, resized, spoil, tensor
+from .scenes import PALETTE, SIDES, SIZE, side_by_side, with_article
+from .training import Budget, Settings, averaged, batch_of, begun, train
 
 BATCH = 64
 LENGTH = 48  # tokens of the longest caption, with begin and end
@@ -88,16 +87,9 @@ def caption(rng: random.Random, concepts: list[int], background: str | None = No
     return opening + things + (f" on a {background} background" if background else "")
 
 
-def background_of(bank: Bank, i: int) -> str:
-    """The name of a rendering's background: the colour of a corner that no thing covers."""
-    picture = np.asarray(bank.pictures[i])
-    corners = [colour_name(tuple(picture[y, x].tolist())) for y in (0, -1) for x in (0, -1)]
-    return Counter(corners).most_common(1)[0][0]
-
-
 def example(rng: random.Random, bank: Bank, i: int) -> tuple[Tensor, str]:
     """A picture (1, 3, SIZE, SIZE) and its caption: whole, or the share of one of its things, or most of one thing."""
-    picture, concepts, background = tensor(bank.pictures[i])[None], bank.concepts[i], background_of(bank, i)
+    picture, concepts, background = tensor(bank.pictures[i])[None], bank.concepts[i], bank.background(i)
     count = len(concepts)
     if count > 1 and rng.random() < 0.3:
         which = rng.randrange(count)
@@ -146,9 +138,8 @@ def run(budget: Budget, source: Path | None = None) -> BlipForConditionalGenerat
 @torch.no_grad()
 def said_of(captioner: BlipForConditionalGeneration, tokenizer: BertTokenizer, pictures: Tensor) -> list[str]:
     """The captions of pictures (B, 3, H, W), at the size that it sees."""
-    side = captioner.config.vision_config.image_size
-    seen = pictures if pictures.shape[-1] == side else F.interpolate(pictures, (side, side), mode="area")
-    ids = captioner.generate(pixel_values=seen, max_new_tokens=LENGTH - 8, do_sample=False)
+    shown = resized(pictures, captioner.config.vision_config.image_size)
+    ids = captioner.generate(pixel_values=shown, max_new_tokens=LENGTH - 8, do_sample=False)
     return tokenizer.batch_decode(ids, skip_special_tokens=True)
 
 
@@ -164,7 +155,7 @@ def says(
     named, sided, backed = list[bool](), list[bool](), list[bool]()
     for i, text in zip(alone + several, said, strict=True):
         names = [names_of(words[concept]) for concept in bank.concepts[i]]
-        backed.append(f"on a {background_of(bank, i)} background" in text)
+        backed.append(f"on a {bank.background(i)} background" in text)
         if len(names) == 1:
             named.append(any(with_article(name) in text for name in names[0]))
         else:
@@ -181,5 +172,5 @@ def share(right: list[bool]) -> float:
 def trained() -> BlipForConditionalGeneration:
     """The captioner that this stage has made."""
     captioner = new()
-    captioner.load_state_dict(torch.load(WORK / "captioner.pt", map_location="cpu", weights_only=True)["average"])
+    captioner.load_state_dict(averaged(WORK / "captioner.pt"))
     return captioner.eval()

@@ -109,8 +109,6 @@ has, as one more wrong answer, each caption with its sides exchanged.
 
 {training}
 
-{account}
-
 ## How to go on
 
 Each stage resumes from its last checkpoint in `models/recipe/work`, `--minutes` being the time in all; where there is
@@ -142,7 +140,7 @@ LIMITS = """- The judge is more generous than the eye: colours and a rough outli
 - No people, no flags, no text in pictures. There is nothing for a safety checker to find, and none."""
 
 
-def write(folder: Path, figures: dict[str, Figures], training: str, account: str = "") -> None:
+def write(folder: Path, figures: dict[str, Figures], training: str) -> None:
     """Write `README.md` of the model in `folder`; `figures` has those of `COLUMNS`, some of them without some rows."""
     rows = [f"| {what} | {' | '.join(cell(figures[column], name, form) for column in COLUMNS)} | {aim} |"
             for what, name, form, aim in ROWS]  # fmt: skip
@@ -157,10 +155,9 @@ def write(folder: Path, figures: dict[str, Figures], training: str, account: str
         guidance=every["guidance"],
         steps=every["steps"],
         training=training,
-        account=account,
         limits=LIMITS,
     )
-    (folder / "README.md").write_text(text.replace("\n\n\n", "\n\n"), encoding="utf-8")
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def cell(figures: Figures, name: str, form: str) -> str:

@@ -18,10 +18,11 @@ from transformers import CLIPModel
 from . import words
 from .artwork import WORK
 from .data import ALL, Bank, Scope, load
-from .judge import tensor
+from .judge import resized, tensor
+from .scenes import PALETTE
 from .tokens import learned_tokenizer
-from .training import Budget, Settings, batch_of, begun, device, train
-from .words import Reader, new, said, tokenize
+from .training import Budget, Settings, averaged, batch_of, begun, device, train
+from .words import Reader, new, places_of, tokenize
 
 BATCH = 64
 
@@ -48,11 +49,8 @@ def exchanged(caption: str) -> str | None:
 
 
 def seen(bank: Bank, i: int) -> list[int]:
-    """What the classifiers are to read from picture `i`; -100 for a background that no caption of it tells."""
-    told = [said(text, bank.concepts[i]) for text in bank.captions[i]]
-    *places, _, _ = told[0]
-    known = [background for *_, background in told if background < words.QUESTIONS["background"]]
-    return [*places, bank.styles[i], known[0] if known else -100]
+    """What the classifiers are to read from picture `i`, which tells all that a caption may leave out."""
+    return [*places_of(bank.concepts[i]), bank.styles[i], list(PALETTE).index(bank.background(i))]
 
 
 def run(budget: Budget, source: Path | None = None) -> CLIPModel:
@@ -112,10 +110,9 @@ def tells_sides(clip: CLIPModel, scope: Scope = ALL, count: int = 300) -> float:
 @torch.no_grad()
 def likeness(clip: CLIPModel, pictures: Tensor, captions: list[str]) -> Tensor:
     """Scores of pictures (P, 3, H, W), at the size that the tower sees, by captions: (P, captions)."""
-    side = clip.config.vision_config.image_size
-    seen = pictures if pictures.shape[-1] == side else F.interpolate(pictures, (side, side), mode="area")
+    shown = resized(pictures, clip.config.vision_config.image_size)
     ids = tokenize(learned_tokenizer(), captions)
-    return clip(input_ids=ids.to(device()), pixel_values=seen.to(device())).logits_per_image.float().cpu()
+    return clip(input_ids=ids.to(device()), pixel_values=shown.to(device())).logits_per_image.float().cpu()
 
 
 @torch.no_grad()
@@ -130,5 +127,5 @@ def trained() -> CLIPModel:
     """The towers that this stage has made."""
     clip = new()
     pair = Pair(clip, Reader(clip))
-    pair.load_state_dict(torch.load(WORK / "clip.pt", map_location="cpu", weights_only=True)["average"])
+    pair.load_state_dict(averaged(WORK / "clip.pt"))
     return clip.eval()

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from .artwork import CONCEPTS, STYLES, WORK, fetch, other_icons
-from .scenes import PALETTE, Scene, calmed, caption, concept_of, place, random_scene, render
+from .scenes import PALETTE, Scene, calmed, caption, colour_name, concept_of, place, random_scene, render
 
 CAPTIONS_EACH = 3
 DRAWN = 40_000
@@ -32,10 +33,11 @@ class Bank:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def single(self, scope: "Scope | None" = None) -> np.ndarray:
-        """The indices of pictures with one thing only, of those in the scope."""
-        within = self.within(scope or ALL)
-        return within[[len(self.concepts[i]) == 1 for i in within]]
+    def background(self, i: int) -> str:
+        """The name of a picture's background: the colour of most of its corners, which things seldom cover."""
+        picture = np.asarray(self.pictures[i])
+        corners = [colour_name(tuple(picture[y, x].tolist())) for y in (0, -1) for x in (0, -1)]
+        return Counter(corners).most_common(1)[0][0]
 
     def within(self, scope: "Scope") -> np.ndarray:
         """The indices of pictures that show nothing but the scope's concepts, in one of its styles."""

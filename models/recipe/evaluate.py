@@ -65,17 +65,17 @@ class Model:
     def load(cls, folder: Path = MODEL, judged_by: Path | None = None) -> "Model":
         """Read all parts from the folder, in full precision; another model's judge and CLIP may judge it."""
         parts = open_checkpoint(folder)
-        own, judging = load_judge(folder), judged_by or folder
+        own, towers = load_judge(folder), towers_of(folder)
         return cls(
             parts.tokenizer.load(),
             parts.text_encoder.load(),
             parts.unet.load(),
             parts.vae.load(),
-            towers_of(folder),
+            towers,
             open_captioner(folder / "captioner").load(),
             BertTokenizer(str(folder / "captioner" / "vocab.txt")),
-            load_judge(judging),
-            towers_of(judging),
+            own if judged_by is None else load_judge(judged_by),
+            towers if judged_by is None else towers_of(judged_by),
             Scope(own.concept.out_features, own.style.out_features),
         )
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .artwork import CONCEPTS, STYLES, WORK
 from .data import Bank, load
 from .scenes import SIZE
-from .training import Budget, Settings, batch_of, begun, train
+from .training import Budget, Settings, averaged, batch_of, begun, train
 
 BATCH = 64
 
@@ -134,7 +134,7 @@ def accuracy(judge: Judge, split: str) -> tuple[float, float]:
 def trained() -> Judge:
     """The judge that this stage has made."""
     judge = Judge()
-    judge.load_state_dict(torch.load(WORK / "judge.pt", map_location="cpu", weights_only=True)["average"])
+    judge.load_state_dict(averaged(WORK / "judge.pt"))
     return judge.eval()
 
 

@@ -203,6 +203,12 @@ def train(
     return model.eval()
 
 
+def averaged(checkpoint: Path) -> dict[str, Tensor]:
+    """The averaged weights in a checkpoint, on the CPU."""
+    weights: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+    return weights
+
+
 def average_gradients(parameters: list[nn.Parameter], processes: int, spent: float) -> float:
     """Average the gradients over the processes, in place; returns the mean of `spent`, which travels along.
 

@@ -23,7 +23,7 @@ from .data import DRAWN, load
 from .sampling import ALPHAS_CUMPROD, grid, sample, to_pixels
 from .scenes import PALETTE, prompt, side_by_side
 from .tokens import learned_tokenizer
-from .training import Budget, Settings, batch_of, begun, device, half, join, train
+from .training import Budget, Settings, averaged, batch_of, begun, device, half, join, train
 from .words import WIDTH, tokenize
 
 CONFIG = UNetConfig(
@@ -158,5 +158,5 @@ def run(budget: Budget, source: Path | None = None) -> None:
 def trained(checkpoint: Path = WORK / "unet.pt") -> UNet:
     """The UNet that this stage has made, with its averaged weights."""
     unet = UNet(CONFIG)
-    unet.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+    unet.load_state_dict(averaged(checkpoint))
     return unet.eval()

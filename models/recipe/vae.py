@@ -16,9 +16,9 @@ from diffusion.vae import VAE, VAEConfig
 
 from .artwork import WORK
 from .data import DRAWN, Bank, load
-from .judge import tensor
+from .judge import resized, tensor
 from .scenes import SIZE
-from .training import Budget, Settings, batch_of, begun, device, half, train
+from .training import Budget, Settings, averaged, batch_of, begun, device, half, train
 
 CONFIG = VAEConfig(
     block_out_channels=(16, 32, 64, 128), layers_per_block=1, norm_num_groups=4, sample_size=SIZE, scaling_factor=1.0
@@ -82,14 +82,20 @@ def run(budget: Budget, source: Path | None = None) -> VAE:
     return vae
 
 
+def whitened() -> VAE:
+    """The VAE that the stage `vae` has made."""
+    vae = VAE(CONFIG)
+    vae.load_state_dict(torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True))
+    return vae.eval()
+
+
 def run_decoder(budget: Budget, source: Path | None = None) -> VAE:
     """Train the decoder alone a while longer: latents stay what they are, so a UNet that learns from them can go on.
 
     It gets latents with a little noise, as the UNet leaves it.
     """
     known, others = load("train"), load("other")
-    vae = VAE(CONFIG)
-    vae.load_state_dict(torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True))
+    vae = whitened()
     for fixed in (vae.encoder, vae.quant_conv):
         fixed.requires_grad_(False)
 
@@ -149,22 +155,17 @@ def encode_bank(vae: VAE) -> None:
 
 
 def trained() -> VAE:
-    """The VAE that this stage has made, with the decoder of the stage `decoder` if that has run."""
-    vae, better = VAE(CONFIG), WORK / "decoder.pt"
+    """The VAE with the decoder of the stage `decoder` if that has run."""
+    vae, better = whitened(), WORK / "decoder.pt"
     if better.exists():
-        weights = torch.load(better, map_location="cpu", weights_only=True)["average"]
-    else:
-        weights = torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True)
-    vae.load_state_dict(weights)
-    return vae.eval()
+        vae.load_state_dict(averaged(better))
+    return vae
 
 
 @torch.no_grad()
 def psnr(vae: VAE, split: str, count: int = 400) -> float:
     """Mean peak signal-to-noise ratio of pictures, at the VAE's own size, that went through it, in decibels."""
-    pictures, side = tensor(load(split).pictures[:count]).to(device()), vae.config.sample_size
-    if pictures.shape[-1] != side:
-        pictures = F.interpolate(pictures, (side, side), mode="area")
+    pictures = resized(tensor(load(split).pictures[:count]).to(device()), vae.config.sample_size)
     with half():
         made = torch.cat([vae.decode(vae.encode(part)[0]).float() for part in pictures.split(50)])
     mse = (made.clamp(-1, 1) - pictures).square().mean(dim=(1, 2, 3)) / 4  # of the range [0, 1]

@@ -21,7 +21,7 @@ from .artwork import CONCEPTS, STYLES, WORK
 from .data import DRAWN, load
 from .scenes import PALETTE, SIZE
 from .tokens import END_ID, LENGTH, START_ID, VOCABULARY, learned_tokenizer
-from .training import Budget, Settings, batch_of, begun, device, train
+from .training import Budget, Settings, averaged, batch_of, begun, device, train
 
 WIDTH = 160
 PROJECTION = 128  # width of what both towers agree in
@@ -70,19 +70,24 @@ class Reader(nn.Module):
         return scores
 
     def misread(self, vectors: Tensor, said: Tensor) -> Tensor:
-        """The mean cross entropy of the answers; `said` (B, questions), -100 where it is not known."""
+        """The mean cross entropy of the answers; `said` is (B, questions)."""
         each = [F.cross_entropy(scores, said[:, i]) for i, scores in enumerate(self.answers(vectors))]
         return torch.stack(each).mean()
 
 
-def said(caption: str, concepts: list[int]) -> list[int]:
-    """The right answers on a caption, whose concepts are known."""
+def places_of(concepts: list[int]) -> list[int]:
+    """What stands left, in the middle and right."""
     places = [len(CONCEPTS)] * 3
     for place, concept in zip(PLACES[len(concepts)], concepts, strict=True):
         places[place] = concept
+    return places
+
+
+def said(caption: str, concepts: list[int]) -> list[int]:
+    """The right answers on a caption, whose concepts are known."""
     style = next((i for i, name in enumerate(STYLES) if f"{name} style" in caption), len(STYLES))
     found = BACKGROUND_TOLD.search(caption)
-    return [*places, style, list(PALETTE).index(found[1]) if found else len(PALETTE)]
+    return [*places_of(concepts), style, list(PALETTE).index(found[1]) if found else len(PALETTE)]
 
 
 def run(budget: Budget, source: Path | None = None) -> Reader:
@@ -142,5 +147,5 @@ def encode_captions(reader: Reader) -> None:
 def trained() -> Reader:
     """The text tower that this stage has made, with what reads from its vectors."""
     reader = Reader(new())
-    reader.load_state_dict(torch.load(WORK / "words.pt", map_location="cpu", weights_only=True)["average"])
+    reader.load_state_dict(averaged(WORK / "words.pt"))
     return reader.eval()

@@ -10,14 +10,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from shipped import MODEL
 from torch import Tensor, nn
 
 from models.recipe import tokens
 from models.recipe.artwork import CONCEPTS, STYLES, installed_version, names_of
 from models.recipe.sampling import ALPHAS_CUMPROD, SCHEDULER, grid, sample, to_pixels
 from models.recipe.training import DECAY_FROM, Budget, Settings, begun, in_eight_bits, learning_rate, train
-
-MODEL = Path(__file__).parents[2] / "models" / "emoji"
 
 scenes = pytest.importorskip("models.recipe.scenes", reason="pip install -e '.[recipe]'")
 from models.recipe.export import write_weights  # noqa: E402
