@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedModel
@@ -60,9 +61,10 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_weights(path: Path, model: nn.Module, **facts: str) -> None:
-    """Write a network's weights in half precision, and facts on it in the file's metadata."""
+    """Write a network's weights in half precision, tied ones each by itself, and facts on it in the metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()}
+    floats = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
+    state = {name: value.half().clone(memory_format=torch.contiguous_format) for name, value in floats.items()}
     save_file(state, path, {"format": "pt", **facts})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from shipped import MODEL
 from torch import Tensor, nn
 
@@ -179,6 +179,15 @@ def test_a_network_begins_with_weights_in_eight_bits(tmp_path: Path) -> None:
     begun(again, tmp_path, "judge")
     for made, given in zip(again.state_dict().values(), network.state_dict().values(), strict=True):
         torch.testing.assert_close(made, given, rtol=0, atol=given.abs().max().item() / 200)
+
+
+def test_tied_weights_are_written_each_by_itself(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)).half()
+    network[1].weight = network[0].weight
+    write_weights(tmp_path / "tied.safetensors", network)
+    written = load_file(tmp_path / "tied.safetensors")
+    assert written.keys() == network.state_dict().keys()
+    assert torch.equal(written["0.weight"], written["1.weight"])
 
 
 def test_the_mixture_goes_from_calm_and_single_to_free_and_several() -> None:
