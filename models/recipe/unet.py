@@ -39,7 +39,7 @@ CONFIG = UNetConfig(
 BATCH = 24  # a process
 UNCONDITIONAL = 0.1  # share of samples that are told nothing
 GAMMA = 5.0
-CALM = (0.85, 0.5)  # share of calm pictures, at first and from half of the training on
+CALM = (0.85, 0.75)  # share of calm pictures, at first and from half of the training on
 COUNTS = ((0.7, 0.25, 0.05), (0.48, 0.46, 0.06))  # shares of pictures with one, two and three things, likewise
 
 
