@@ -9,7 +9,6 @@ The stages, in the order in which `python -m models.recipe` runs them, each in t
     vae       vae.py                           pictures 128×128 ⇄ latents 4×16×16
     words     words.py, tokens.py              tokenizer and text tower: what captions say
     unet      unet.py                          noise and words → velocity of the latent
-    decoder   vae.py                           the VAE's decoder alone, a while longer
     clip      clip.py                          the picture tower beside the text tower
     captioner captioner.py                     a picture → words for what it shows
     export    export.py                        all of it in half precision, in the diffusers folder layout

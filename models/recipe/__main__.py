@@ -6,9 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-STAGES = ("data", "judge", "vae", "words", "unet", "decoder", "clip", "captioner", "export", "evaluate")
+STAGES = ("data", "judge", "vae", "words", "unet", "clip", "captioner", "export", "evaluate")
 MINUTES = {  # on two cores
-    "judge": 25.0, "vae": 50.0, "words": 10.0, "unet": 350.0, "decoder": 20.0, "clip": 50.0, "captioner": 20.0,
+    "judge": 25.0, "vae": 50.0, "words": 10.0, "unet": 350.0, "clip": 50.0, "captioner": 20.0,
 }  # fmt: skip
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"}
 
@@ -62,8 +62,8 @@ def main() -> None:
             evaluate.run()
         else:
             stages = {
-                "judge": judge.run, "vae": vae.run, "words": words.run, "unet": unet.run, "decoder": vae.run_decoder,
-                "clip": clip.run, "captioner": captioner.run,
+                "judge": judge.run, "vae": vae.run, "words": words.run, "unet": unet.run, "clip": clip.run,
+                "captioner": captioner.run,
             }  # fmt: skip
             stages[stage](budget, arguments.source)
 

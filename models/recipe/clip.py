@@ -78,7 +78,7 @@ def run(budget: Budget, source: Path | None = None) -> CLIPModel:
     assert isinstance(towers, CLIPModel)
     towers.text_model.load_state_dict(reader.text_model.state_dict())
     towers.text_projection.load_state_dict(reader.text_projection.state_dict())
-    settings = Settings(1e-3, BATCH, weight_decay=0.05, ema=0.998)
+    settings = Settings(1e-3, BATCH, weight_decay=0.05, ema=0.998, muon=True)
     pair = train(Pair(towers, reader), loss, settings, budget, WORK / "clip.pt")
     assert isinstance(pair, Pair) and isinstance(pair.towers, CLIPModel)
     clip = pair.towers

@@ -293,6 +293,7 @@ def drawn(model: Model, scope: Scope) -> Figures:
 def understood(model: Model, scope: Scope) -> Figures:
     """All that is measured on held-out renderings of what is in the scope."""
     figures = {"psnr": psnr(model.vae, "test"), "psnr_other": psnr(model.vae, "test_other")}
+    figures |= {"psnr_own_size": psnr(model.vae, "test", model.side)}
     figures |= {"clip_retrieval": retrieval(model.towers, scope), "clip_sides": tells_sides(model.towers, scope)}
     return figures | says(model.captioner, model.words, scope)
 
@@ -313,7 +314,7 @@ def sheet(model: Model) -> np.ndarray:
 def training_account() -> str:
     """What each training stage took, read from its log."""
     lines = ["| Stage | Steps | Samples | Minutes | Last loss |", "| --- | --- | --- | --- | --- |"]
-    for stage in ("judge", "vae", "words", "unet", "decoder", "clip", "captioner"):
+    for stage in ("judge", "vae", "words", "unet", "clip", "captioner"):
         last = json.loads((WORK / f"{stage}.log").read_text().splitlines()[-1])
         lines.append("| {} | {step:,} | {samples:,} | {minutes:.0f} | {loss:.3f} |".format(stage, **last))
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from .artwork import WORK
 from .judge import trained as trained_judge
 from .sampling import SCHEDULER
 from .scenes import SIZE
-from .training import WEIGHTS, in_eight_bits
+from .training import WEIGHTS, in_few_bits
 
 MODEL = Path(__file__).parent.parent / "emoji"
 NEXT = Path(__file__).parent.parent / "next"
@@ -96,7 +96,7 @@ def run() -> None:
 def keep() -> None:
     """Write what is trained so far to `models/next`, for a training to go on from in another clone (`--from`).
 
-    The UNet, which is to go on, is in eight bits; what is finished is as it will ship.
+    The UNet, which is to go on, is in six bits; what is finished is as it will ship.
     """
     if (WORK / "words.pt").exists():
         write_weights(NEXT / WEIGHTS["words"], words_stage.trained())
@@ -105,7 +105,7 @@ def keep() -> None:
             WRITERS[stage](NEXT)
     if (WORK / "unet.pt").exists():
         (NEXT / "unet").mkdir(parents=True, exist_ok=True)
-        save_file(in_eight_bits(unet_stage.trained().state_dict()), NEXT / WEIGHTS["unet"], {"format": "pt"})
+        save_file(in_few_bits(unet_stage.trained().state_dict()), NEXT / WEIGHTS["unet"], {"format": "pt"})
     shutil.copytree(WORK / "tokenizer", NEXT / "tokenizer", dirs_exist_ok=True)
 
 

@@ -17,6 +17,8 @@ import torch.distributed
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from .muon import Muon, by_muon
+
 DECAY_FROM = 0.7  # of the budget
 
 # (model, generator of this step and process, progress from 0 to 1) → loss
@@ -42,7 +44,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: AdamW with a warm-up, a long stretch at the full rate, and a decay to zero at the end."""
+    """How to train: AdamW or Muon with a warm-up, a long stretch at the full rate, and a decay to zero at the end."""
 
     learning_rate: float
     batch: int  # samples a step, of all processes together (for the log)
@@ -54,6 +56,7 @@ class Settings:
     save_every: float = 180.0  # seconds
     log_every: float = 20.0  # seconds
     half: bool = True  # bfloat16 autocast, where it is quick
+    muon: bool = False
 
 
 def device() -> torch.device:
@@ -91,7 +94,7 @@ def begun(model: nn.Module, folder: Path | None, stage: str) -> nn.Module:
     """The network with the weights of the model in `folder`, as far as it has them and names and shapes agree."""
     if folder is None or not (folder / WEIGHTS[stage]).exists():
         return model
-    given, own = from_eight_bits(load_file(folder / WEIGHTS[stage])), model.state_dict()
+    given, own = from_few_bits(load_file(folder / WEIGHTS[stage])), model.state_dict()
     fit = {name: value.float() for name, value in given.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fit, strict=False)
     print(f"{stage}: {len(fit)} of {len(own)} tensors begin as they are in {folder}", flush=True)
@@ -99,24 +102,25 @@ def begun(model: nn.Module, folder: Path | None, stage: str) -> nn.Module:
 
 
 SCALE = ".scale"
+LEVELS = 31  # above zero; as many below
 
 
-def in_eight_bits(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights at a quarter of their size, good enough to go on from: each row in steps of a 127th of its largest."""
+def in_few_bits(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights at a sixth of their size when compressed, good enough to go on from: in 31sts of each row's largest."""
     small = {}
     for name, value in weights.items():
         if value.ndim < 2:
             small[name] = value.half()
             continue
         rows = value.float().flatten(1)
-        scale = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-12)
+        scale = (rows.abs().amax(dim=1, keepdim=True) / LEVELS).clamp_min(1e-12)
         small[name] = (rows / scale).round().to(torch.int8).view_as(value)
         small[name + SCALE] = scale.squeeze(1)
     return small
 
 
-def from_eight_bits(small: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What `in_eight_bits` was given, all but exactly; weights that are not in eight bits pass as they are."""
+def from_few_bits(small: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What `in_few_bits` was given, all but exactly; weights that are not in few bits pass as they are."""
     weights = {}
     for name, value in small.items():
         if not name.endswith(SCALE):
@@ -143,20 +147,22 @@ def train(
     """
     model = model.to(device()).train()
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True)
+    optimizers = optimizers_of(model, settings)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     step, seconds = 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device(), weights_only=True)
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         average, step, seconds = state["average"], state["step"], state["seconds"]
 
     def save() -> None:
         if rank == 0:
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average}
-            torch.save(state | {"step": step, "seconds": seconds}, checkpoint.with_suffix(".part"))
+            state = {"model": model.state_dict(), "average": average, "step": step, "seconds": seconds}
+            state["optimizers"] = [optimizer.state_dict() for optimizer in optimizers]
+            torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
 
     def watched() -> None:
@@ -181,10 +187,11 @@ def train(
         value.backward()
         seconds += average_gradients(parameters, processes, spent)
         nn.utils.clip_grad_norm_(parameters, settings.clip)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step, progress)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=False)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings, step, progress)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
         step += 1
         decay = min(settings.ema, (1 + step) / (10 + step))
         blend(average, model.state_dict(), decay)
@@ -201,6 +208,14 @@ def train(
     save()
     model.load_state_dict(average)
     return model.eval()
+
+
+def optimizers_of(model: nn.Module, settings: Settings) -> list[torch.optim.Optimizer]:
+    """AdamW for the weights that are to learn, or Muon for the matrices among them and AdamW for the rest."""
+    matrices = by_muon(model) if settings.muon else []
+    rest = [p for p in model.parameters() if p.requires_grad and not any(p is matrix for matrix in matrices)]
+    adamw = torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True)
+    return [adamw, Muon(matrices, settings.weight_decay)] if matrices else [adamw]
 
 
 def averaged(checkpoint: Path) -> dict[str, Tensor]:

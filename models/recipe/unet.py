@@ -3,7 +3,6 @@
 The network predicts the velocity v = α·noise − σ·latent (Salimans and Ho, 2202.00512).
 """
 
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +35,7 @@ CONFIG = UNetConfig(
     attention_head_dim=4,
     norm_num_groups=16,
 )
-BATCH = 24  # a process
+BATCH = 48  # of all processes together
 UNCONDITIONAL = 0.1  # share of samples that are told nothing
 GAMMA = 5.0
 CALM = (0.85, 0.75)  # share of calm pictures, at first and from half of the training on
@@ -92,17 +91,17 @@ def mixture(progress: float) -> Tensor:
     return torch.cat([calm * counts, (1 - calm) * counts])
 
 
-def bank_loss() -> Callable[[nn.Module, torch.Generator, float], Tensor]:
-    """The loss on random latents and captions of the bank, which is only mapped, so that processes share its memory."""
+def bank_loss(count: int) -> Callable[[nn.Module, torch.Generator, float], Tensor]:
+    """The loss on `count` latents and captions of the bank, which is mapped, so that processes share its memory."""
     latents = torch.load(WORK / "latents.pt", mmap=True, weights_only=True)
     encoded = torch.load(WORK / "states.pt", mmap=True, weights_only=True)
     states, choices, kinds = encoded["states"], captions_of_bank(encoded["captions"]), kinds_of_bank()
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
-        chosen = torch.multinomial(mixture(progress), BATCH, replacement=True, generator=generator).tolist()
+        chosen = torch.multinomial(mixture(progress), count, replacement=True, generator=generator).tolist()
         picks = torch.cat([kinds[kind][batch_of(len(kinds[kind]), 1, generator)] for kind in chosen])
-        told = choices[picks, torch.randint(choices.shape[1], (BATCH,), generator=generator)]
-        told[torch.rand(BATCH, generator=generator) < UNCONDITIONAL] = 0  # the empty caption
+        told = choices[picks, torch.randint(choices.shape[1], (count,), generator=generator)]
+        told[torch.rand(count, generator=generator) < UNCONDITIONAL] = 0  # the empty caption
         return velocity_loss(model, latents[picks].float(), states[told].float(), generator)
 
     return loss
@@ -136,18 +135,18 @@ def work(rank: int, processes: int, budget: Budget, source: Path | None = None) 
     if processes > 1:
         join(rank, processes, meeting)
     torch.manual_seed(0)
-    settings = Settings(7e-4, BATCH * processes, warmup=300, ema=0.999, save_every=400)
+    settings = Settings(7e-4, BATCH, warmup=100, ema=0.999, save_every=900, muon=True)
     watch = watcher() if rank == 0 else None
     # with so few pixels, the plain formula trains a sixth faster on a CPU than the fused kernel
     with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH] if torch.cuda.is_available() else SDPBackend.MATH):
         unet = begun(new(), source, "unet")
         unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a CPU
-        train(unet, bank_loss(), settings, budget, WORK / "unet.pt", rank, processes, watch)
+        train(unet, bank_loss(BATCH // processes), settings, budget, WORK / "unet.pt", rank, processes, watch)
 
 
 def run(budget: Budget, source: Path | None = None) -> None:
-    """Train the UNet: on CUDA in one process, else with one process of one thread for each core."""
-    processes = 1 if torch.cuda.is_available() else min(2, os.cpu_count() or 1)
+    """Train the UNet: on CUDA in one process, else with as many as there are threads (two at most), of one each."""
+    processes = 1 if torch.cuda.is_available() else min(2, torch.get_num_threads())
     (WORK / "meeting").unlink(missing_ok=True)
     if processes == 1:
         work(0, 1, budget, source)

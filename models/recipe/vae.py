@@ -18,7 +18,7 @@ from .artwork import WORK
 from .data import DRAWN, Bank, load
 from .judge import resized, tensor
 from .scenes import SIZE
-from .training import Budget, Settings, averaged, batch_of, begun, device, half, train
+from .training import Budget, Settings, batch_of, begun, device, half, train
 
 CONFIG = VAEConfig(
     block_out_channels=(16, 32, 64, 128), layers_per_block=1, norm_num_groups=4, sample_size=SIZE, scaling_factor=1.0
@@ -27,7 +27,6 @@ BATCH = 16
 CROP = 64  # pixels a side, for the first part of the training; then whole pictures
 CROPS_UNTIL = 0.6  # of the training
 KL_WEIGHT = 1e-4
-LEFT_NOISE = 0.15  # at most, in latents that the decoder is trained on alone
 
 
 def new() -> VAE:
@@ -77,46 +76,10 @@ def run(budget: Budget, source: Path | None = None) -> VAE:
 
     vae = train(begun(new(), source, "vae"), loss, Settings(1e-3, BATCH, ema=0.998), budget, WORK / "vae.pt")
     assert isinstance(vae, VAE)
-    report(vae)
-    encode_bank(vae)
-    return vae
-
-
-def whitened() -> VAE:
-    """The VAE that the stage `vae` has made."""
-    vae = VAE(CONFIG)
-    vae.load_state_dict(torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True))
-    return vae.eval()
-
-
-def run_decoder(budget: Budget, source: Path | None = None) -> VAE:
-    """Train the decoder alone a while longer: latents stay what they are, so a UNet that learns from them can go on.
-
-    It gets latents with a little noise, as the UNet leaves it.
-    """
-    known, others = load("train"), load("other")
-    vae = whitened()
-    for fixed in (vae.encoder, vae.quant_conv):
-        fixed.requires_grad_(False)
-
-    def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
-        assert isinstance(model, VAE)
-        pictures = crops(known, others, BATCH // 2, SIZE, generator)
-        with torch.no_grad():
-            z = model.encode(pictures)[0].float()
-        strength = LEFT_NOISE * torch.rand(len(z), 1, 1, 1, generator=generator)
-        return difference(model.decode(z + (strength * torch.randn(z.shape, generator=generator)).to(z)), pictures)
-
-    better = train(vae, loss, Settings(1e-3, BATCH // 2, ema=0.998), budget, WORK / "decoder.pt")
-    assert isinstance(better, VAE)
-    report(better)
-    return better
-
-
-def report(vae: VAE) -> None:
-    """Print how well held-out pictures come through."""
     for split in ("test", "test_other"):
         print(f"vae: {split}: {psnr(vae, split):.2f} dB", flush=True)
+    encode_bank(vae)
+    return vae
 
 
 @torch.no_grad()
@@ -155,18 +118,18 @@ def encode_bank(vae: VAE) -> None:
 
 
 def trained() -> VAE:
-    """The VAE with the decoder of the stage `decoder` if that has run."""
-    vae, better = whitened(), WORK / "decoder.pt"
-    if better.exists():
-        vae.load_state_dict(averaged(better))
-    return vae
+    """The VAE that this stage has made."""
+    vae = VAE(CONFIG)
+    vae.load_state_dict(torch.load(WORK / "vae-whitened.pt", map_location="cpu", weights_only=True))
+    return vae.eval()
 
 
 @torch.no_grad()
-def psnr(vae: VAE, split: str, count: int = 400) -> float:
-    """Mean peak signal-to-noise ratio of pictures, at the VAE's own size, that went through it, in decibels."""
-    pictures = resized(tensor(load(split).pictures[:count]).to(device()), vae.config.sample_size)
+def psnr(vae: VAE, split: str, side: int = SIZE, count: int = 400) -> float:
+    """Mean peak signal-to-noise ratio of pictures that went through it at its own size, seen at a size, in decibels."""
+    pictures = tensor(load(split).pictures[:count]).to(device())
+    own = resized(pictures, vae.config.sample_size)
     with half():
-        made = torch.cat([vae.decode(vae.encode(part)[0]).float() for part in pictures.split(50)])
-    mse = (made.clamp(-1, 1) - pictures).square().mean(dim=(1, 2, 3)) / 4  # of the range [0, 1]
+        made = torch.cat([vae.decode(vae.encode(part)[0]).float() for part in own.split(50)])
+    mse = (resized(made.clamp(-1, 1), side) - resized(pictures, side)).square().mean(dim=(1, 2, 3)) / 4  # of [0, 1]
     return (-10 * mse.clamp_min(1e-10).log10()).mean().item()
