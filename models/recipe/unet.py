@@ -36,6 +36,7 @@ CONFIG = UNetConfig(
     norm_num_groups=16,
 )
 BATCH = 48  # of all processes together
+FULLEST = 0.5  # share of samples that are told the longest of a picture's captions; others, any of them
 UNCONDITIONAL = 0.1  # share of samples that are told nothing
 GAMMA = 5.0
 CALM = (0.85, 0.75)  # share of calm pictures, at first and from half of the training on
@@ -70,9 +71,10 @@ def velocity_loss(unet: nn.Module, latents: Tensor, states: Tensor, generator: t
 
 
 def captions_of_bank(captions: list[str]) -> Tensor:
-    """For each picture of the bank, the places of its captions in the list of encoded ones: (N, captions each)."""
+    """For each picture of the bank, the places of its captions among the encoded ones, the longest first: (N, each)."""
     place = {text: i for i, text in enumerate(captions)}
-    return torch.tensor([[place[text] for text in texts] for texts in load("train").captions[:DRAWN]])
+    every = (sorted(texts, key=len, reverse=True) for texts in load("train").captions[:DRAWN])
+    return torch.tensor([[place[text] for text in texts] for texts in every])
 
 
 def kinds_of_bank() -> list[Tensor]:
@@ -100,7 +102,9 @@ def bank_loss(count: int) -> Callable[[nn.Module, torch.Generator, float], Tenso
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
         chosen = torch.multinomial(mixture(progress), count, replacement=True, generator=generator).tolist()
         picks = torch.cat([kinds[kind][batch_of(len(kinds[kind]), 1, generator)] for kind in chosen])
-        told = choices[picks, torch.randint(choices.shape[1], (count,), generator=generator)]
+        which = torch.randint(choices.shape[1], (count,), generator=generator)
+        which[torch.rand(count, generator=generator) < FULLEST] = 0
+        told = choices[picks, which]
         told[torch.rand(count, generator=generator) < UNCONDITIONAL] = 0  # the empty caption
         return velocity_loss(model, latents[picks].float(), states[told].float(), generator)
 
@@ -145,7 +149,12 @@ def work(rank: int, processes: int, budget: Budget, source: Path | None = None) 
 
 
 def run(budget: Budget, source: Path | None = None) -> None:
-    """Train the UNet: on CUDA in one process, else with as many as there are threads (two at most), of one each."""
+    """Train the UNet: on CUDA in one process, else with as many as there are threads (two at most), of one each.
+
+    What it learns from is encoded first.
+    """
+    vae_stage.encode_bank()
+    words_stage.encode_captions()
     processes = 1 if torch.cuda.is_available() else min(2, torch.get_num_threads())
     (WORK / "meeting").unlink(missing_ok=True)
     if processes == 1:

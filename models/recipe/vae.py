@@ -1,4 +1,4 @@
-"""Stage `vae`: pictures 128×128 ⇄ latents 4×16×16, and the bank of pictures as latents.
+"""Stage `vae`: pictures 128×128 ⇄ latents 4×16×16.
 
 Three things beside the reconstruction make the latents easy to learn for the UNet: a little noise in them (the KL
 term), a decoder that also understands latents shrunk by half (EQ-VAE, Kouzelis et al., 2502.09509), and whitened
@@ -58,7 +58,7 @@ def crops(known: Bank, others: Bank, count: int, side: int, generator: torch.Gen
 
 
 def run(budget: Budget, source: Path | None = None) -> VAE:
-    """Train the VAE on the concepts (two in three pictures) and on all other emoji, whiten it, encode the bank."""
+    """Train the VAE on the concepts (two in three pictures) and on all other emoji, and whiten it."""
     known, others = load("train"), load("other")
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
@@ -78,8 +78,10 @@ def run(budget: Budget, source: Path | None = None) -> VAE:
     assert isinstance(vae, VAE)
     for split in ("test", "test_other"):
         print(f"vae: {split}: {psnr(vae, split):.2f} dB", flush=True)
-    encode_bank(vae)
-    return vae
+    if not (WORK / "vae-whitened.pt").exists():
+        whiten(vae, encode(vae, load("train").pictures[:3000]))
+        torch.save(vae.state_dict(), WORK / "vae-whitened.pt")
+    return trained()
 
 
 @torch.no_grad()
@@ -108,13 +110,11 @@ def whiten(vae: VAE, latents: Tensor) -> None:
         out.weight *= deviation[None, :, None, None]
 
 
-def encode_bank(vae: VAE) -> None:
-    """Whiten the VAE by the training bank, and write the weights and the latents that the UNet learns from."""
-    if not (WORK / "vae-whitened.pt").exists():
-        whiten(vae, encode(vae, load("train").pictures[:3000]))
-        torch.save(vae.state_dict(), WORK / "vae-whitened.pt")
+def encode_bank() -> None:
+    """Write the latents (pictures, 4, 16, 16) of what the UNet learns from, if need be."""
     if not (WORK / "latents.pt").exists():
-        torch.save(encode(trained(), load("train").pictures[:DRAWN]).half(), WORK / "latents.pt")
+        latents = encode(trained().to(device()), load("train").pictures[:DRAWN])
+        torch.save(latents.half(), WORK / "latents.pt")
 
 
 def trained() -> VAE:

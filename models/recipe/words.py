@@ -91,7 +91,7 @@ def said(caption: str, concepts: list[int]) -> list[int]:
 
 
 def run(budget: Budget, source: Path | None = None) -> Reader:
-    """Train the text tower on the bank's captions, then encode every one that the UNet learns from."""
+    """Train the text tower on the bank's captions."""
     bank, tokenizer = load("train"), learned_tokenizer()
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
@@ -109,7 +109,6 @@ def run(budget: Budget, source: Path | None = None) -> Reader:
     reader = train(begun(Reader(towers), source, "words"), loss, settings, budget, WORK / "words.pt")
     assert isinstance(reader, Reader)
     print(f"words: read of held-out captions: {read(reader)}", flush=True)
-    encode_captions(reader)
     return reader
 
 
@@ -131,13 +130,13 @@ def read(reader: Reader, count: int = 500) -> dict[str, float]:
 
 
 @torch.no_grad()
-def encode_captions(reader: Reader) -> None:
-    """Write the text states of each caption that the UNet learns from, the empty one first: (captions, 77, width)."""
+def encode_captions() -> None:
+    """Write the text states (captions, 77, width) of what the UNet learns from, the empty caption first, if need be."""
     target = WORK / "states.pt"
     if target.exists():
         return
     captions = ["", *sorted({text for texts in load("train").captions[:DRAWN] for text in texts})]
-    tokenizer, states = learned_tokenizer(), []
+    reader, tokenizer, states = trained().to(device()), learned_tokenizer(), []
     for i in range(0, len(captions), 64):
         ids = tokenize(tokenizer, captions[i : i + 64], whole=True).to(device())
         states.append(reader.text_model(input_ids=ids).last_hidden_state.bfloat16().cpu())

@@ -22,7 +22,7 @@ from models.recipe.sampling import ALPHAS_CUMPROD, SCHEDULER, grid, sample, to_p
 from models.recipe.training import DECAY_FROM, Budget, Settings, begun, in_few_bits, join, learning_rate, train
 
 scenes = pytest.importorskip("models.recipe.scenes", reason="pip install -e '.[recipe]'")
-from models.recipe.export import write_weights  # noqa: E402
+from models.recipe.export import short, write_weights  # noqa: E402
 from models.recipe.judge import Judge, load_judge, part  # noqa: E402
 
 
@@ -182,6 +182,17 @@ def test_a_network_begins_with_weights_in_few_bits(tmp_path: Path) -> None:
     begun(again, tmp_path, "judge")
     for made, given in zip(again.state_dict().values(), network.state_dict().values(), strict=True):
         torch.testing.assert_close(made, given, rtol=0, atol=given.abs().max().item() / 60)
+
+
+def test_weights_are_written_with_six_significant_bits() -> None:
+    torch.manual_seed(0)
+    network = nn.Linear(30, 40)
+    exact = network.weight.detach().clone()
+    rounded = short(network).weight.detach()
+    assert torch.equal(short(network).weight, rounded)
+    error = ((rounded - exact) / exact).abs()
+    assert 0 < error.max() <= 2**-6
+    assert torch.equal(rounded.frexp().mantissa * 2**6, (rounded.frexp().mantissa * 2**6).round())
 
 
 def test_tied_weights_are_written_each_by_itself(tmp_path: Path) -> None:
