@@ -142,24 +142,43 @@ def border_colour(picture: np.ndarray) -> str:
     return colour_name((red, green, blue))
 
 
-def one_object(model: Model, scope: Scope, seeds: int = 4) -> Figures:
-    """Every concept in every style, `seeds` times, before the palette's colours in turn: what judge and border say."""
+@dataclass(frozen=True)
+class Judged:
+    """What was asked for in a picture of one thing, and whether judge and border find it."""
+
+    concept: int
+    style: int
+    named: bool
+    styled: bool
+    backed: bool
+
+
+def singles(model: Model, seeds: int = 4) -> list[Judged]:
+    """Every concept in every style that the model knows, `seeds` times, before the palette's colours in turn."""
     colours = list(PALETTE)
     wanted = [
         (concept, style, colours[(3 * concept + 7 * style + 2 * seed) % len(colours)], seed)
-        for concept in range(scope.concepts)
-        for style in range(scope.styles)
+        for concept in range(model.knows.concepts)
+        for style in range(model.knows.styles)
         for seed in range(seeds)
     ]
     words, styles = list(CONCEPTS), list(STYLES)
     prompts = [prompt(words[concept], styles[style], colour) for concept, style, colour, _ in wanted]
     pictures = model.draw(prompts, [1000 * seed + concept for concept, *_, seed in wanted])
     with torch.no_grad():
-        concept_scores, style_scores = model.judge(pictures)
-    named = [got == concept for got, (concept, *_) in zip(concept_scores.argmax(1).tolist(), wanted, strict=True)]
-    styled = [got == style for got, (_, style, *_) in zip(style_scores.argmax(1).tolist(), wanted, strict=True)]
-    backed = [border_colour(p) == colour for p, (*_, colour, _) in zip(to_pixels(pictures), wanted, strict=True)]
-    return {"concept": float(np.mean(named)), "style": float(np.mean(styled)), "background": float(np.mean(backed))}
+        named, styled = (scores.argmax(1).tolist() for scores in model.judge(pictures))
+    borders = map(border_colour, to_pixels(pictures))
+    return [
+        Judged(concept, style, found == concept, manner == style, border == colour)
+        for (concept, style, colour, _), found, manner, border in zip(wanted, named, styled, borders, strict=True)
+    ]
+
+
+def one_object(drawn: Sequence[Judged], scope: Scope) -> Figures:
+    """How often the things within a scope are as they were asked for."""
+    within = [one for one in drawn if one.concept < scope.concepts and one.style < scope.styles]
+    kinds = {"concept": "named", "style": "styled", "background": "backed"}
+    return {figure: float(np.mean([getattr(one, kind) for one in within])) for figure, kind in kinds.items()}
 
 
 def two_objects(model: Model, scope: Scope, pairs: int = 64) -> Figures:
@@ -284,9 +303,9 @@ def seconds_a_picture(model: Model, count: int = 4) -> float:
     return min(times)
 
 
-def drawn(model: Model, scope: Scope) -> Figures:
-    """All that is measured on pictures that the model draws of what is in the scope."""
-    figures = one_object(model, scope) | two_objects(model, scope) | variety(model, scope)
+def drawn(model: Model, scope: Scope, alone: Sequence[Judged]) -> Figures:
+    """All that is measured on pictures that the model draws of what is in the scope; those of one thing are given."""
+    figures = one_object(alone, scope) | two_objects(model, scope) | variety(model, scope)
     return figures | painting(model, scope) | strengths(model, scope)
 
 
@@ -337,7 +356,7 @@ def beside(folder: Path) -> None:
     """Measure version 1 in `folder` by the newest judge and CLIP, into `beside.json`, which the card reads."""
     model = Model.load(folder, judged_by=MODEL)
     figures = {"megabytes": megabytes(folder), "seconds_a_picture": seconds_a_picture(model)}
-    figures |= drawn(model, model.knows) | understood(model, model.knows)
+    figures |= drawn(model, model.knows, singles(model)) | understood(model, model.knows)
     write(MODEL / "beside.json", {"version_1": told("version 1", figures)})
 
 
@@ -346,8 +365,11 @@ def run() -> None:
     model = Model.load()
     figures = {"guidance": GUIDANCE, "steps": float(STEPS)}
     figures |= {"megabytes": megabytes(MODEL), "seconds_a_picture": seconds_a_picture(model)}
-    figures |= told("all", drawn(model, model.knows) | understood(model, model.knows) | judge_on_real(model.judge))
-    same = told("as version 1", drawn(model, FIRST) | understood(model, FIRST))
+    alone = singles(model)
+    figures |= told(
+        "all", drawn(model, model.knows, alone) | understood(model, model.knows) | judge_on_real(model.judge)
+    )
+    same = told("as version 1", drawn(model, FIRST, alone) | understood(model, FIRST))
     write(MODEL / "figures.json", {"all": figures, "as_version_1": same})
     Image.fromarray(sheet(model)).save(MODEL / "samples.png", optimize=True)
     older = json.loads((MODEL / "beside.json").read_text())["version_1"]

@@ -382,10 +382,10 @@ def test_pictures_in_a_grid() -> None:
 @pytest.mark.slow
 def test_the_shipped_model_draws_what_it_is_asked_for() -> None:
     """Every concept in every style once, through this project's own networks; the figures of version 1."""
-    from models.recipe.evaluate import Model, one_object
+    from models.recipe.evaluate import Model, one_object, singles
 
     model = Model.load(MODEL)
-    figures = one_object(model, model.knows, seeds=1)
+    figures = one_object(singles(model, seeds=1), model.knows)
     assert figures["concept"] >= 0.75
     assert figures["style"] >= 0.85
     assert figures["background"] >= 0.90
