@@ -27,7 +27,7 @@ from diffusion.unet import UNet
 from diffusion.vae import VAE
 
 from . import card
-from .artwork import CONCEPTS, STYLES, WORK
+from .artwork import CONCEPTS, STYLES
 from .captioner import says
 from .clip import nearer_than_exchanged, retrieval, tells_sides
 from .data import FIRST, Scope
@@ -331,11 +331,14 @@ def sheet(model: Model) -> np.ndarray:
 
 
 def training_account() -> str:
-    """What each training stage took, read from its log."""
-    lines = ["| Stage | Steps | Samples | Minutes | Last loss |", "| --- | --- | --- | --- | --- |"]
+    """What each training stage took, as `export` has it from the logs."""
+    account = json.loads((MODEL / "training.json").read_text())
+    lines = ["| Stage | Samples | Minutes | Last loss |", "| --- | --- | --- | --- |"]
     for stage in ("judge", "vae", "words", "unet", "clip", "captioner"):
-        last = json.loads((WORK / f"{stage}.log").read_text().splitlines()[-1])
-        lines.append("| {} | {step:,} | {samples:,} | {minutes:.0f} | {loss:.3f} |".format(stage, **last))
+        took = account[stage]
+        samples, loss = (form.format(took[fact]) if fact in took else "–"
+                         for fact, form in (("samples", "{:,}"), ("loss", "{:.3f}")))  # fmt: skip
+        lines.append(f"| {stage} | {samples} | {took['minutes']:.0f} | {loss} |")
     return "\n".join(lines)
 
 

@@ -20,7 +20,7 @@ from .artwork import WORK
 from .judge import trained as trained_judge
 from .sampling import SCHEDULER
 from .scenes import SIZE
-from .training import WEIGHTS, in_few_bits
+from .training import WEIGHTS
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -101,23 +101,31 @@ def run() -> None:
     for stage, write in WRITERS.items():
         if (WORK / f"{stage}.pt").exists():
             write(MODEL)
+    write_account(MODEL)
     print(f"export: {megabytes():.1f} MB", flush=True)
 
 
 def keep() -> None:
-    """Write what is trained so far to `models/next`, for a training to go on from in another clone (`--from`).
-
-    The UNet, which is to go on, is in six bits; what is finished is as it will ship.
-    """
+    """Write what is trained so far to `models/next` as it will ship, for another clone to go on from (`--from`)."""
     if (WORK / "words.pt").exists():
         write_weights(NEXT / WEIGHTS["words"], words_stage.trained())
-    for stage in ("judge", "vae", "clip", "captioner"):
+    for stage in ("judge", "vae", "unet", "clip", "captioner"):
         if (WORK / f"{stage}.pt").exists():
             WRITERS[stage](NEXT)
-    if (WORK / "unet.pt").exists():
-        (NEXT / "unet").mkdir(parents=True, exist_ok=True)
-        save_file(in_few_bits(unet_stage.trained().state_dict()), NEXT / WEIGHTS["unet"], {"format": "pt"})
     shutil.copytree(WORK / "tokenizer", NEXT / "tokenizer", dirs_exist_ok=True)
+    write_account(NEXT)
+
+
+def write_account(folder: Path) -> None:
+    """Write what each stage took, by the last line of its log; of stages without a log, what is there stays."""
+    path = folder / "training.json"
+    account = json.loads(path.read_text()) if path.exists() else {}
+    for stage in WRITERS:
+        log = WORK / f"{stage}.log"
+        if log.exists():
+            last = json.loads(log.read_text().splitlines()[-1])
+            account[stage] = {fact: last[fact] for fact in ("samples", "minutes", "loss")}
+    write_json(path, account)
 
 
 def write_unet(folder: Path) -> None:

@@ -94,39 +94,11 @@ def begun(model: nn.Module, folder: Path | None, stage: str) -> nn.Module:
     """The network with the weights of the model in `folder`, as far as it has them and names and shapes agree."""
     if folder is None or not (folder / WEIGHTS[stage]).exists():
         return model
-    given, own = from_few_bits(load_file(folder / WEIGHTS[stage])), model.state_dict()
+    given, own = load_file(folder / WEIGHTS[stage]), model.state_dict()
     fit = {name: value.float() for name, value in given.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fit, strict=False)
     print(f"{stage}: {len(fit)} of {len(own)} tensors begin as they are in {folder}", flush=True)
     return model
-
-
-SCALE = ".scale"
-LEVELS = 31  # above zero; as many below
-
-
-def in_few_bits(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights at a sixth of their size when compressed, good enough to go on from: in 31sts of each row's largest."""
-    small = {}
-    for name, value in weights.items():
-        if value.ndim < 2:
-            small[name] = value.half()
-            continue
-        rows = value.float().flatten(1)
-        scale = (rows.abs().amax(dim=1, keepdim=True) / LEVELS).clamp_min(1e-12)
-        small[name] = (rows / scale).round().to(torch.int8).view_as(value)
-        small[name + SCALE] = scale.squeeze(1)
-    return small
-
-
-def from_few_bits(small: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What `in_few_bits` was given, all but exactly; weights that are not in few bits pass as they are."""
-    weights = {}
-    for name, value in small.items():
-        if not name.endswith(SCALE):
-            scale = small.get(name + SCALE)
-            weights[name] = value if scale is None else value * scale.view(-1, *[1] * (value.ndim - 1))
-    return weights
 
 
 def train(

@@ -19,7 +19,7 @@ from models.recipe import tokens
 from models.recipe.artwork import CONCEPTS, STYLES, installed_version, names_of
 from models.recipe.muon import Muon, by_muon, orthogonal
 from models.recipe.sampling import ALPHAS_CUMPROD, SCHEDULER, grid, sample, to_pixels
-from models.recipe.training import DECAY_FROM, Budget, Settings, begun, in_few_bits, join, learning_rate, train
+from models.recipe.training import DECAY_FROM, Budget, Settings, begun, join, learning_rate, train
 
 scenes = pytest.importorskip("models.recipe.scenes", reason="pip install -e '.[recipe]'")
 from models.recipe.export import short, write_weights  # noqa: E402
@@ -171,17 +171,6 @@ def test_a_network_begins_with_the_weights_that_fit(tmp_path: Path) -> None:
     begun(network, tmp_path, "judge")
     assert torch.equal(network[0].weight, torch.ones(3, 2))
     assert torch.equal(network[1].weight, before)
-
-
-def test_a_network_begins_with_weights_in_few_bits(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network, again = (nn.Sequential(nn.Conv2d(4, 8, 3), nn.Linear(8, 5)) for _ in range(2))
-    small = in_few_bits(network.state_dict())
-    assert small["0.weight"].dtype == torch.int8 and small["0.weight"].shape == (8, 4, 3, 3)
-    save_file(small, tmp_path / "judge.safetensors")
-    begun(again, tmp_path, "judge")
-    for made, given in zip(again.state_dict().values(), network.state_dict().values(), strict=True):
-        torch.testing.assert_close(made, given, rtol=0, atol=given.abs().max().item() / 60)
 
 
 def test_weights_are_written_with_six_significant_bits() -> None:
