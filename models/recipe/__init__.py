@@ -14,6 +14,6 @@ The stages, in the order in which `python -m models.recipe` runs them, each in t
     export    export.py                        all of it in half precision, in the diffusers folder layout
     evaluate  evaluate.py                      measured figures, and the model card
 
-`training.py` is the one training loop that all of them share; it resumes from its last checkpoint. `keep` writes what
-is trained so far where a clone can go on from it (`--from models/next`).
+`training.py` is the one training loop that all of them share; it resumes from its last checkpoint. `muon.py` is the
+optimizer of most. `keep` writes what is trained so far where a clone can go on from it (`--from models/next`).
 """

@@ -311,8 +311,8 @@ def drawn(model: Model, scope: Scope, alone: Sequence[Judged]) -> Figures:
 
 def understood(model: Model, scope: Scope) -> Figures:
     """All that is measured on held-out renderings of what is in the scope."""
-    figures = {"psnr": psnr(model.vae, "test"), "psnr_other": psnr(model.vae, "test_other")}
-    figures |= {"psnr_own_size": psnr(model.vae, "test", model.side)}
+    seen, own_size = psnr(model.vae, "test", SIZE, model.side)
+    figures = {"psnr": seen, "psnr_own_size": own_size, "psnr_other": psnr(model.vae, "test_other", SIZE)[0]}
     figures |= {"clip_retrieval": retrieval(model.towers, scope), "clip_sides": tells_sides(model.towers, scope)}
     return figures | says(model.captioner, model.words, scope)
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,10 +98,7 @@ def run() -> None:
     """
     write_json(MODEL / "model_index.json", INDEX)
     write_json(MODEL / "scheduler" / "scheduler_config.json", SCHEDULER)
-    for stage, write in WRITERS.items():
-        if (WORK / f"{stage}.pt").exists():
-            write(MODEL)
-    write_account(MODEL)
+    write_trained(MODEL, WRITERS)
     print(f"export: {megabytes():.1f} MB", flush=True)
 
 
@@ -109,11 +106,16 @@ def keep() -> None:
     """Write what is trained so far to `models/next` as it will ship, for another clone to go on from (`--from`)."""
     if (WORK / "words.pt").exists():
         write_weights(NEXT / WEIGHTS["words"], words_stage.trained())
-    for stage in ("judge", "vae", "unet", "clip", "captioner"):
-        if (WORK / f"{stage}.pt").exists():
-            WRITERS[stage](NEXT)
     shutil.copytree(WORK / "tokenizer", NEXT / "tokenizer", dirs_exist_ok=True)
-    write_account(NEXT)
+    write_trained(NEXT, [stage for stage in WRITERS if stage != "words"])
+
+
+def write_trained(folder: Path, stages: Iterable[str]) -> None:
+    """Write what those stages have made that have a checkpoint, and what each took."""
+    for stage in stages:
+        if (WORK / f"{stage}.pt").exists():
+            WRITERS[stage](folder)
+    write_account(folder)
 
 
 def write_account(folder: Path) -> None:

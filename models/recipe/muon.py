@@ -71,7 +71,9 @@ class Muon(torch.optim.Optimizer):
             aims = [self.aim(weight, group["momentum"]) for weight in weights]
             mine = range(rank, len(aims), processes)
             made = dict(zip(mine, orthogonal_each([aims[i] for i in mine]), strict=True))
-            flat = torch.cat([made.get(i, torch.zeros_like(aim)).flatten() for i, aim in enumerate(aims)])
+            flat = torch.cat(
+                [(made[i] if i in made else aim.new_zeros(aim.shape)).flatten() for i, aim in enumerate(aims)]
+            )
             if many:
                 torch.distributed.all_reduce(flat)
             for weight, update in zip(weights, flat.split([aim.numel() for aim in aims]), strict=True):

@@ -56,7 +56,7 @@ class Settings:
     save_every: float = 180.0  # seconds
     log_every: float = 20.0  # seconds
     half: bool = True  # bfloat16 autocast, where it is quick
-    muon: bool = False
+    muon: bool = False  # for matrices, AdamW for the rest; or AdamW for all
 
 
 def device() -> torch.device:

@@ -77,7 +77,7 @@ def run(budget: Budget, source: Path | None = None) -> VAE:
     vae = train(begun(new(), source, "vae"), loss, Settings(1e-3, BATCH, ema=0.998), budget, WORK / "vae.pt")
     assert isinstance(vae, VAE)
     for split in ("test", "test_other"):
-        print(f"vae: {split}: {psnr(vae, split):.2f} dB", flush=True)
+        print(f"vae: {split}: {psnr(vae, split, SIZE)[0]:.2f} dB", flush=True)
     if not (WORK / "vae-whitened.pt").exists():
         whiten(vae, encode(vae, load("train").pictures[:3000]))
         torch.save(vae.state_dict(), WORK / "vae-whitened.pt")
@@ -125,11 +125,15 @@ def trained() -> VAE:
 
 
 @torch.no_grad()
-def psnr(vae: VAE, split: str, side: int = SIZE, count: int = 400) -> float:
-    """Mean peak signal-to-noise ratio of pictures that went through it at its own size, seen at a size, in decibels."""
+def psnr(vae: VAE, split: str, *sides: int, count: int = 400) -> list[float]:
+    """Mean peak signal-to-noise ratio of pictures that went through it at its own size, seen at sizes, in decibels."""
     pictures = tensor(load(split).pictures[:count]).to(device())
     own = resized(pictures, vae.config.sample_size)
     with half():
         made = torch.cat([vae.decode(vae.encode(part)[0]).float() for part in own.split(50)])
-    mse = (resized(made.clamp(-1, 1), side) - resized(pictures, side)).square().mean(dim=(1, 2, 3)) / 4  # of [0, 1]
-    return (-10 * mse.clamp_min(1e-10).log10()).mean().item()
+    ratios = []
+    for side in sides:
+        error = resized(made.clamp(-1, 1), side) - resized(pictures, side)
+        mse = error.square().mean(dim=(1, 2, 3)) / 4  # of the range [0, 1]
+        ratios.append((-10 * mse.clamp_min(1e-10).log10()).mean().item())
+    return ratios
