@@ -1,6 +1,6 @@
 """The recipe of the model that ships with the project: real emoji artwork in, a Stable-Diffusion-shaped model out.
 
-It makes version 2; what ships is version 1 until that is trained (its own recipe is in the history, at 6827511).
+This is version 2 (the recipe of version 1 is in the history, at 6827511).
 
 The stages, in the order in which `python -m models.recipe` runs them, each in the file of its name:
 
@@ -14,6 +14,6 @@ The stages, in the order in which `python -m models.recipe` runs them, each in t
     export    export.py                        all of it in half precision, in the diffusers folder layout
     evaluate  evaluate.py                      measured figures, and the model card
 
-`training.py` is the one training loop that all of them share; it resumes from its last checkpoint. `muon.py` is the
-optimizer of most. `keep` writes what is trained so far where a clone can go on from it (`--from models/next`).
+`training.py` is the one training loop that all of them share; it resumes from its last checkpoint, or begins with the
+weights of a model that is there (`--from models/emoji`). `muon.py` is the optimizer of most.
 """

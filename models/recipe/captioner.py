@@ -128,7 +128,7 @@ def run(budget: Budget, source: Path | None = None) -> BlipForConditionalGenerat
         value: Tensor = model(pixel_values=pictures, input_ids=ids, attention_mask=mask, labels=labels).loss
         return value
 
-    settings = Settings(1e-3, BATCH, weight_decay=0.05, ema=0.998, muon=True)
+    settings = Settings(8e-3, BATCH, weight_decay=0.05, ema=0.998, muon=True)
     captioner = train(begun(new(), source, "captioner"), loss, settings, budget, WORK / "captioner.pt")
     assert isinstance(captioner, BlipForConditionalGeneration)
     print(f"captioner: {says(captioner.eval(), tokenizer)}", flush=True)

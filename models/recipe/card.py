@@ -66,7 +66,8 @@ before ten background colours:
 | `captioner/` | BLIP, 128 wide, 4 layers that see and 2 that speak: says what a picture shows | 1.4 M |
 | `judge.safetensors` | a classifier of concepts and styles that only measures (`models/recipe/judge.py`) | 0.4 M |
 
-All weights are half precision. The folder also loads with `diffusers.StableDiffusionPipeline.from_pretrained`.
+All weights are half precision, those of UNet, CLIP and captioner rounded to six significant bits. `words.safetensors`
+is what a training of CLIP goes on from. The folder also loads with `diffusers.StableDiffusionPipeline.from_pretrained`.
 
 ## What to ask it for
 
@@ -106,7 +107,8 @@ at a random place, size and turn, mirrored or not, before one of ten colours, an
 background and sides, or leave some of that out. In half of them the things stand upright and large in the middle of
 their share: these come first and most in the UNet's training, and pictures with two things more in its second half.
 One caption in ten was emptied, for guidance. The VAE has also seen 6,000 scenes of other emoji before any colour. CLIP
-has, as one more wrong answer, each caption with its sides exchanged.
+has, as one more wrong answer, each caption with its sides exchanged. CLIP, the captioner and, for the last 105 minutes,
+the UNet learnt with Muon ([why](../../docs/decisions/0013-version-2.md)).
 
 {training}
 
@@ -134,10 +136,12 @@ The artwork's licences are in [LICENSES.md](LICENSES.md).
 """
 
 LIMITS = """- The judge is more generous than the eye: colours and a rough outline tell it enough.
-- It knows the concepts above and nothing else; other words give something in between.
+- It knows the concepts above and nothing else; other words give something in between, and a style with a name that it
+  does not know gives blobs.
 - Fine details (spokes, faces of small animals) blur, and of things side by side more than of one alone.
-- Things that look the same from both sides (faces, fruit) come out better than those that face left or right (an
-  elephant, a rocket): they were mirrored at random, which the model has not quite learned to decide.
+- A thing in a style is one drawing: where the prompt says all, seeds differ in little but its outline. What it leaves
+  out (style, background) they choose.
+- The captioner has seen artwork of these three kinds and no other. Of a fox drawn by hand it says that it is a tiger.
 - No people, no flags, no text in pictures. There is nothing for a safety checker to find, and none."""
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,6 @@ from .training import WEIGHTS
 Network = TypeVar("Network", bound=nn.Module)
 
 MODEL = Path(__file__).parent.parent / "emoji"
-NEXT = Path(__file__).parent.parent / "next"
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -98,24 +97,11 @@ def run() -> None:
     """
     write_json(MODEL / "model_index.json", INDEX)
     write_json(MODEL / "scheduler" / "scheduler_config.json", SCHEDULER)
-    write_trained(MODEL, WRITERS)
-    print(f"export: {megabytes():.1f} MB", flush=True)
-
-
-def keep() -> None:
-    """Write what is trained so far to `models/next` as it will ship, for another clone to go on from (`--from`)."""
-    if (WORK / "words.pt").exists():
-        write_weights(NEXT / WEIGHTS["words"], words_stage.trained())
-    shutil.copytree(WORK / "tokenizer", NEXT / "tokenizer", dirs_exist_ok=True)
-    write_trained(NEXT, [stage for stage in WRITERS if stage != "words"])
-
-
-def write_trained(folder: Path, stages: Iterable[str]) -> None:
-    """Write what those stages have made that have a checkpoint, and what each took."""
-    for stage in stages:
+    for stage, write in WRITERS.items():
         if (WORK / f"{stage}.pt").exists():
-            WRITERS[stage](folder)
-    write_account(folder)
+            write(MODEL)
+    write_account(MODEL)
+    print(f"export: {megabytes():.1f} MB", flush=True)
 
 
 def write_account(folder: Path) -> None:
@@ -143,9 +129,13 @@ def write_vae(folder: Path) -> None:
 
 
 def write_text_encoder(folder: Path) -> None:
-    """Write the text tower alone, and the tokenizer."""
+    """Write the text tower alone, the tokenizer, and what reads from the tower's vectors, for a training to go on."""
     shutil.copytree(WORK / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
     write_transformer(folder / "text_encoder", text_encoder())
+    reads = words_stage.trained()
+    write_weights(
+        folder / WEIGHTS["words"], nn.ModuleDict({name: getattr(reads, name) for name in ("text_projection", "heads")})
+    )
 
 
 def write_clip(folder: Path) -> None:

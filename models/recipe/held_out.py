@@ -15,7 +15,10 @@ from .scenes import Scene, colour_name, concept_of, render
 
 SHEET = Path(__file__).parents[2] / "tests" / "models" / "held_out.png"
 COUNT, COLUMNS = 100, 10
-ABOUT = "Renderings of Fluent Emoji Flat (MIT) and Noto Emoji (Apache-2.0); licences in models/emoji/LICENSES.md."
+ABOUT = (
+    "Renderings of Fluent Emoji (MIT), flat and shaded, and Noto Emoji (Apache-2.0); licences in "
+    "models/emoji/LICENSES.md."
+)
 
 
 def scenes() -> list[Scene]:

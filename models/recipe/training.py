@@ -82,7 +82,8 @@ def learning_rate(settings: Settings, step: int, progress: float) -> float:
 
 WEIGHTS = {  # where a network's weights are in a model's folder
     "judge": "judge.safetensors",
-    "words": "words.safetensors",  # with its classifiers, which do not ship
+    "text_encoder": "text_encoder/model.safetensors",
+    "words": "words.safetensors",  # what reads from the text encoder's vectors
     "vae": "vae/diffusion_pytorch_model.safetensors",
     "clip": "clip/model.safetensors",
     "unet": "unet/diffusion_pytorch_model.safetensors",
@@ -90,14 +91,14 @@ WEIGHTS = {  # where a network's weights are in a model's folder
 }
 
 
-def begun(model: nn.Module, folder: Path | None, stage: str) -> nn.Module:
-    """The network with the weights of the model in `folder`, as far as it has them and names and shapes agree."""
-    if folder is None or not (folder / WEIGHTS[stage]).exists():
+def begun(model: nn.Module, folder: Path | None, part: str) -> nn.Module:
+    """The network with the weights of a part in `folder`, as far as it has them and names and shapes agree."""
+    if folder is None or not (folder / WEIGHTS[part]).exists():
         return model
-    given, own = load_file(folder / WEIGHTS[stage]), model.state_dict()
+    given, own = load_file(folder / WEIGHTS[part]), model.state_dict()
     fit = {name: value.float() for name, value in given.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fit, strict=False)
-    print(f"{stage}: {len(fit)} of {len(own)} tensors begin as they are in {folder}", flush=True)
+    print(f"{part}: {len(fit)} of {len(own)} tensors begin as they are in {folder}", flush=True)
     return model
 
 

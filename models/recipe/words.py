@@ -103,10 +103,9 @@ def run(budget: Budget, source: Path | None = None) -> Reader:
         ids = tokenize(tokenizer, [text for text, _ in told]).to(device())
         return model.misread(model(ids), torch.tensor([said(*each) for each in told], device=device()))
 
-    towers = begun(new(), source, "clip")
-    assert isinstance(towers, CLIPModel)
     settings = Settings(1e-3, BATCH, weight_decay=0.01, warmup=50, ema=0.99)
-    reader = train(begun(Reader(towers), source, "words"), loss, settings, budget, WORK / "words.pt")
+    reader = begun(begun(Reader(new()), source, "text_encoder"), source, "words")
+    reader = train(reader, loss, settings, budget, WORK / "words.pt")
     assert isinstance(reader, Reader)
     print(f"words: read of held-out captions: {read(reader)}", flush=True)
     return reader

@@ -85,7 +85,7 @@ def test_pictures_are_squashed_as_blips_processor_does(captioner: CaptionerHandl
     picture = noise(height, width)
     processor = blip.BlipImageProcessorPil.from_pretrained(FOLDER)
     expected = processor(picture.to_pillow(), return_tensors="pt").pixel_values
-    assert expected.shape == (1, 3, 64, 64)
+    assert expected.shape == (1, 3, 128, 128)
     torch.testing.assert_close(pixels_for(captioner, picture), expected, rtol=0, atol=1e-5)
 
 
@@ -210,4 +210,4 @@ def test_what_says_nothing_new_is_left_out(whole: str, parts: list[str], expecte
 
 
 def test_a_picture_in_a_strange_mode_is_read(captioner: CaptionerHandle) -> None:
-    assert pixels_for(captioner, Image.from_pillow(Pillow.new("LA", (3, 70)))).shape == (1, 3, 64, 64)
+    assert pixels_for(captioner, Image.from_pillow(Pillow.new("LA", (3, 70)))).shape == (1, 3, 128, 128)

@@ -79,7 +79,7 @@ def test_the_middle_square_is_looked_at(clip: CLIPHandle, height: int, width: in
     top, left = (height - side) // 2, (width - side) // 2
     pixels[top : top + side, left : left + side] = 255
     shown = pixels_for(clip, Image(pixels))
-    assert shown.shape == (1, 3, 64, 64)
+    assert shown.shape == (1, 3, 128, 128)
     assert shown.mean() > 0.9  # white is 1 by this model's mean and deviation; black, -1
 
 
