@@ -242,7 +242,7 @@ def test_the_server_of_the_readme_draws_though_its_worker_is_killed(tmp_path: Pa
     (job,) = (json.loads(line) for line in re.findall(r'^\{"id":.*?"only":\w+\}', ended.stdout, re.MULTILINE))
     assert (job["state"], job["starts"], job["errors"]) == ("done", 2, [])
     assert job["ran"] + job["cached"] >= job["calls"]
-    assert (tmp_path / "cat.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "rocket.png").read_bytes().startswith(b"\x89PNG")
 
 
 # ── nothing is left out ───────────────────────────────────────────────────────────────────────────────────────────────
