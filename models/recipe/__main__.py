@@ -28,7 +28,7 @@ def main() -> None:
     about_beside = "a folder with version 1, for `evaluate` to measure beside this one (default: as last measured)"
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help=about_beside)
     arguments = parser.parse_args()
-    if unknown := set(arguments.stages) - {*STAGES}:
+    if unknown := set(arguments.stages) - set(STAGES):
         parser.error(f"expected stages among {', '.join(STAGES)}, found {', '.join(sorted(unknown))}")
 
     if not MALLOC.keys() <= os.environ.keys():  # glibc reads these at start; page faults cost two thirds without them

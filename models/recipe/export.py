@@ -131,11 +131,10 @@ def write_vae(folder: Path) -> None:
 def write_text_encoder(folder: Path) -> None:
     """Write the text tower alone, the tokenizer, and what reads from the tower's vectors, for a training to go on."""
     shutil.copytree(WORK / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
-    write_transformer(folder / "text_encoder", text_encoder())
-    reads = words_stage.trained()
-    write_weights(
-        folder / WEIGHTS["words"], nn.ModuleDict({name: getattr(reads, name) for name in ("text_projection", "heads")})
-    )
+    reader = words_stage.trained()
+    write_transformer(folder / "text_encoder", text_encoder(reader))
+    heads = nn.ModuleDict({"text_projection": reader.text_projection, "heads": reader.heads})
+    write_weights(folder / WEIGHTS["words"], heads)
 
 
 def write_clip(folder: Path) -> None:
@@ -167,10 +166,10 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 """For each stage that leaves something, what writes it into a model's folder."""
 
 
-def text_encoder() -> CLIPTextModel:
+def text_encoder(reader: words_stage.Reader) -> CLIPTextModel:
     """The text tower alone, as a model of its own."""
     encoder = CLIPTextModel(CLIPTextConfig(**words_stage.TEXT))
-    given = words_stage.trained().text_model.state_dict()
+    given = reader.text_model.state_dict()
     bare = not any(name.startswith("text_model.") for name in encoder.state_dict())  # from some version 5 on
     encoder.load_state_dict(given if bare else {f"text_model.{name}": value for name, value in given.items()})
     return encoder.eval()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from shipped import SIDE
 from stable_diffusion import random_parts
 from torch import Tensor, nn
 
@@ -470,7 +471,7 @@ def test_the_shipped_model_learns_four_colours() -> None:
 
     emoji = open_checkpoint(EMOJI)
     colours = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "yellow": (240, 220, 40)}
-    pixels = (torch.tensor(rgb, dtype=torch.uint8).expand(128, 128, 3).numpy() for rgb in colours.values())
+    pixels = (torch.tensor(rgb, dtype=torch.uint8).expand(SIDE, SIDE, 3).numpy() for rgb in colours.values())
     latents = torch.cat([encode_image(emoji.vae.load(), Image(one.copy())).samples for one in pixels])
     examples = Examples(latents, tuple(f"a {name} square" for name in colours))
     begun = begin(emoji.unet, emoji.text_encoder, rank=8, layers="transformer")

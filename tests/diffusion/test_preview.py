@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from shipped import SIDE
 
 from diffusion.checkpoint import open_checkpoint
 from diffusion.image import Image
@@ -21,9 +22,9 @@ CLOSE = 0.9
 
 
 def circle() -> Image:
-    """A yellow disc with a dark spot on blue, 128 × 128."""
-    y, x = np.mgrid[:128, :128] / 2
-    pixels = np.full((128, 128, 3), (60, 110, 200), dtype=np.uint8)
+    """A yellow disc with a dark spot on blue, of the shipped model's size."""
+    y, x = np.mgrid[:SIDE, :SIDE] * 64 / SIDE
+    pixels = np.full((SIDE, SIDE, 3), (60, 110, 200), dtype=np.uint8)
     pixels[(y - 32) ** 2 + (x - 32) ** 2 < 24**2] = (250, 200, 40)
     pixels[(y - 26) ** 2 + (x - 24) ** 2 < 6**2] = (60, 30, 20)
     return Image(pixels)
@@ -37,7 +38,7 @@ def test_a_quick_look_is_close_to_what_the_shipped_vae_shows(sigma: float) -> No
     latent = Latent(clean + sigma * noise, sigma)
     quick = quick_look(latent, fit_preview(vae)).pixels.astype(float)
     assert quick.shape == (16, 16, 3)
-    shown = decode_latent(vae, latent).pixels.astype(float).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+    shown = decode_latent(vae, latent).pixels.astype(float).reshape(16, SIDE // 16, 16, SIDE // 16, 3).mean(axis=(1, 3))
     assert np.corrcoef(quick.ravel(), shown.ravel())[0, 1] > CLOSE
 
 
