@@ -49,7 +49,7 @@ def test_the_caption_is_that_of_transformers(captioner: CaptionerHandle, fox: Im
     ids = model.generate(pixel_values=pixels, num_beams=beams, max_new_tokens=20, do_sample=False)
     expected = tokenizer.decode(ids[0, 1:], skip_special_tokens=True)
     assert caption(captioner, fox, beams=beams) == expected
-    assert "fox" in expected
+    assert expected.endswith("on a light blue background")
 
 
 def test_a_caption_goes_on_from_its_beginning(captioner: CaptionerHandle, fox: Image) -> None:
@@ -58,7 +58,7 @@ def test_a_caption_goes_on_from_its_beginning(captioner: CaptionerHandle, fox: I
 
 
 def test_a_caption_is_no_longer_than_asked_for(captioner: CaptionerHandle, fox: Image) -> None:
-    assert caption(captioner, fox, beams=1, longest=2) == "a fox"
+    assert caption(captioner, fox, beams=1, longest=2).split() == caption(captioner, fox, beams=1).split()[:2]
 
 
 def test_it_says_the_same_each_time_and_changes_nothing(captioner: CaptionerHandle, fox: Image) -> None:
@@ -73,9 +73,10 @@ def test_transparent_parts_are_white(captioner: CaptionerHandle) -> None:
 
 
 def test_a_beginning_that_fills_the_network_is_refused(captioner: CaptionerHandle, fox: Image) -> None:
-    longest = " ".join(["a"] * 22)
+    most = json.loads((FOLDER / "config.json").read_text())["text_config"]["max_position_embeddings"] - 2
+    longest = " ".join(["a"] * most)
     assert caption(captioner, fox, beginning=longest).startswith(longest)
-    with pytest.raises(ValueError, match="beginning: expected at most 22 pieces of words, found 23"):
+    with pytest.raises(ValueError, match=f"beginning: expected at most {most} pieces of words, found {most + 1}"):
         caption(captioner, fox, beginning=f"{longest} a")
 
 

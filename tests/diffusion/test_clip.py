@@ -30,7 +30,7 @@ def noise(height: int, width: int) -> Image:
 def test_vectors_are_those_of_transformers(clip: CLIPHandle) -> None:
     model = CLIPModel.from_pretrained(FOLDER).float().eval()
     tokenizer = CLIPTokenizerFast.from_pretrained(FOLDER)
-    picture, text = noise(64, 64), "a cat, flat style, on a white background"
+    picture, text = noise(128, 128), "a cat, flat style, on a white background"
     pixels = torch.from_numpy(picture.pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     ids = tokenizer(text, padding="max_length", max_length=77, return_tensors="pt").input_ids
     with torch.no_grad():
