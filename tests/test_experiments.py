@@ -263,9 +263,10 @@ def test_attention_jumps(run: Run) -> None:
     on_noise, half_way, jumps = (result[name].numbers for name in ("on_noise", "half_way", "jumps"))
     assert len(on_noise) == len(half_way) == len(jumps) == 32
     assert 0 < on_noise.max() < 0.1  # on the same noise hardly any attention moves …
-    assert half_way.max() > 5 * on_noise.max()  # … half-way much more, and in leaps …
-    assert np.abs(np.diff(half_way)).max() > 10 * np.abs(np.diff(on_noise)).max()
-    assert abs(int(half_way.argmax()) - int(jumps.argmax())) > 1  # … but not where the picture changes most
+    leaps = np.abs(np.diff(half_way))
+    assert half_way.max() > 4 * on_noise.max()  # … half-way much more, and in leaps …
+    assert leaps.max() > 10 * np.abs(np.diff(on_noise)).max()
+    assert abs(int(leaps.argmax()) - int(jumps.argmax())) > 1  # … but not where the picture changes most
     again = run("interpolation")["jumps"].numbers
     np.testing.assert_array_equal(jumps, again)
 
@@ -410,12 +411,12 @@ def test_describe_and_redraw(run: Run) -> None:
     words, drawn = result["search.description"].similarities, result["likenesses"]
     assert [name for name, _ in drawn.axes] == ["seed", "search.i"] and drawn.numbers.shape == (3, 5)
     by_round = drawn.numbers.mean(axis=0)
-    assert by_round[2] > by_round[0] + 0.1  # the style, and the right animal
+    assert by_round[2] > by_round[0] + 0.05  # the style, and the right animal
     later = len(result["search.description"].additions)
     assert words[later] - words[2] > abs(by_round[later] - by_round[2])  # words that please CLIP are not what is drawn
     first = numbers(result["image"].values[0])
     assert first.shape == (SIDE, SIDE, 3)
-    assert apart(result["image"].values[0], result["image"].values[2]) > 10  # the tiger's stripes
+    assert apart(result["image"].values[0], result["image"].values[2]) > 8  # the tiger's stripes
 
 
 # ── to a new word, to new weights ─────────────────────────────────────────────────────────────────────────────────────
@@ -424,13 +425,13 @@ def test_describe_and_redraw(run: Run) -> None:
 def test_textual_inversion(run: Run) -> None:
     result = run("textual_inversion")
     losses = result["losses"].numbers[0]
-    assert len(losses) == 300 and losses[-50:].mean() < 0.96 * losses[:20].mean()  # most is learnt in the first ten
+    assert len(losses) == 300 and losses[-50:].mean() < 0.93 * losses[:20].mean()  # most is learnt in the first ten
     stages = result["stage"].values
     assert len(stages) == 11
     assert [np.array_equal(a.vectors, b.vectors) for a, b in pairwise(stages)] == [False] * 10
     film = result["stage_picture"].values
-    assert apart(film[0], film[-1]) > 2 * apart(film[-2], film[-1])  # it settles
-    assert way(with_word(result["word"])) >= 0.4  # measured: 0.50 and 0.52 (version 1 of the model: 0.8)
+    assert apart(film[0], film[-1]) > 4 * apart(film[-2], film[-1])  # it settles
+    assert way(with_word(result["word"])) >= 0.5  # measured: 0.64 (version 1 of the model: 0.8)
 
 
 def test_dreambooth_lora(run: Run) -> None:

@@ -57,6 +57,8 @@ def main() -> None:
                 evaluate.beside(arguments.beside)
             evaluate.run()
         else:
+            if arguments.source is not None:
+                export.remember(arguments.source, stage)
             stages = {
                 "judge": judge.run, "vae": vae.run, "words": words.run, "unet": unet.run, "clip": clip.run,
                 "captioner": captioner.run,

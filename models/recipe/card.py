@@ -53,7 +53,7 @@ A latent diffusion model in the shape of Stable Diffusion, small enough to live 
 in about a second on two CPU cores. It draws emoji, 128×128 pixels, in three styles, one to three of them side by side,
 before ten background colours:
 
-![forty samples of one thing, eight of two](samples.png)
+![forty samples of one thing, eight of two](samples.webp)
 
 | Part | Shape | Weights |
 | --- | --- | --- |
@@ -105,10 +105,10 @@ style or background, so that several are true of a picture.
 From real artwork, on two CPU cores. 60,000 scenes were rendered: one to three drawings of a style side by side, each
 at a random place, size and turn, mirrored or not, before one of ten colours, and with three captions that name style,
 background and sides, or leave some of that out. In half of them the things stand upright and large in the middle of
-their share: these come first and most in the UNet's training, and pictures with two things more in its second half.
-One caption in ten was emptied, for guidance. The VAE has also seen 6,000 scenes of other emoji before any colour. CLIP
-has, as one more wrong answer, each caption with its sides exchanged. CLIP, the captioner and, for the last 105 minutes,
-the UNet learnt with Muon ([why](../../docs/decisions/0013-version-2.md)).
+their share: these come first in the UNet's training; then pictures with two things are shown more, and a thing alone
+mostly anywhere, so that seeds differ. One caption in ten was emptied, for guidance. The VAE has also seen 6,000 scenes
+of other emoji before any colour. CLIP has, as one more wrong answer, each caption with its sides exchanged. CLIP, the
+captioner and, for the last 163 minutes, the UNet learnt with Muon ([why](../../docs/decisions/0013-version-2.md)).
 
 {training}
 
@@ -139,8 +139,8 @@ LIMITS = """- The judge is more generous than the eye: colours and a rough outli
 - It knows the concepts above and nothing else; other words give something in between, and a style with a name that it
   does not know gives blobs.
 - Fine details (spokes, faces of small animals) blur, and of things side by side more than of one alone.
-- A thing in a style is one drawing: where the prompt says all, seeds differ in little but its outline. What it leaves
-  out (style, background) they choose.
+- A thing in a style is one drawing: where the prompt says all, seeds choose its place, its size and the side that it
+  faces. What the prompt leaves out (style, background) they choose too.
 - The captioner has seen artwork of these three kinds and no other. Of a fox drawn by hand it says that it is a tiger.
 - No people, no flags, no text in pictures. There is nothing for a safety checker to find, and none."""
 

@@ -364,7 +364,7 @@ def beside(folder: Path) -> None:
 
 
 def run() -> None:
-    """Measure everything, print it, and write `figures.json`, `samples.png` and the card."""
+    """Measure everything, print it, and write `figures.json`, `samples.webp` and the card."""
     model = Model.load()
     figures = {"guidance": GUIDANCE, "steps": float(STEPS)}
     figures |= {"megabytes": megabytes(MODEL), "seconds_a_picture": seconds_a_picture(model)}
@@ -374,6 +374,6 @@ def run() -> None:
     )
     same = told("as version 1", drawn(model, FIRST, alone) | understood(model, FIRST))
     write(MODEL / "figures.json", {"all": figures, "as_version_1": same})
-    Image.fromarray(sheet(model)).save(MODEL / "samples.png", optimize=True)
+    Image.fromarray(sheet(model)).save(MODEL / "samples.webp", quality=90, method=6)
     older = json.loads((MODEL / "beside.json").read_text())["version_1"]
     card.write(MODEL, {"version_1": older, "as_version_1": same, "all": figures}, training_account())

@@ -105,15 +105,33 @@ def run() -> None:
 
 
 def write_account(folder: Path) -> None:
-    """Write what each stage took, by the last line of its log; of stages without a log, what is there stays."""
-    path = folder / "training.json"
-    account = json.loads(path.read_text()) if path.exists() else {}
+    """Write what each stage took, by the last line of its log and with what its weights had taken before (`remember`).
+
+    Of stages without a log, what is there stays.
+    """
+    account = account_of(folder)
     for stage in WRITERS:
-        log = WORK / f"{stage}.log"
+        log, earlier = WORK / f"{stage}.log", WORK / f"{stage}.before.json"
         if log.exists():
             last = json.loads(log.read_text().splitlines()[-1])
-            account[stage] = {fact: last[fact] for fact in ("samples", "minutes", "loss")}
-    write_json(path, account)
+            before = json.loads(earlier.read_text()) if earlier.exists() else {}
+            sums = {fact: round(last[fact] + before.get(fact, 0), 2) for fact in ("samples", "minutes")}
+            account[stage] = sums | {"loss": last["loss"]}
+    write_json(folder / "training.json", account)
+
+
+def account_of(folder: Path) -> dict[str, Any]:
+    """What each stage took to make the weights in a model's folder."""
+    path = folder / "training.json"
+    account: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return account
+
+
+def remember(folder: Path, stage: str) -> None:
+    """Keep what the weights in `folder` took, if the stage has no checkpoint yet and so is about to begin with them."""
+    account = account_of(folder)
+    if stage in account and not (WORK / f"{stage}.pt").exists():
+        write_json(WORK / f"{stage}.before.json", account[stage])
 
 
 def write_unet(folder: Path) -> None:

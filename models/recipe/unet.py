@@ -39,8 +39,10 @@ BATCH = 48  # of all processes together
 FULLEST = 0.5  # share of samples that are told the longest of a picture's captions; others, any of them
 UNCONDITIONAL = 0.1  # share of samples that are told nothing
 GAMMA = 5.0
-CALM = (0.85, 0.75)  # share of calm pictures, at first and from half of the training on
-COUNTS = ((0.7, 0.25, 0.05), (0.48, 0.46, 0.06))  # shares of pictures with one, two and three things, likewise
+COUNTS = ((0.7, 0.25, 0.05), (0.48, 0.46, 0.06))
+"""Shares of pictures with one, two and three things, at first and from half of the training on."""
+CALM = ((0.85, 0.85, 0.85), (0.4, 0.75, 0.75))
+"""Shares of calm pictures among these, likewise: where one thing stands and how large it is, the seed is to decide."""
 
 
 def new() -> UNet:
@@ -88,19 +90,22 @@ def kinds_of_bank() -> list[Tensor]:
 def mixture(progress: float) -> Tensor:
     """Shares of the six kinds (`kinds_of_bank`): what is easy to draw comes first, and shapes come within minutes."""
     late = min(1.0, 2 * progress)
-    calm = CALM[0] + (CALM[1] - CALM[0]) * late
-    counts = torch.lerp(torch.tensor(COUNTS[0]), torch.tensor(COUNTS[1]), late)
+    calm, counts = (first + (last - first) * late for first, last in map(torch.tensor, (CALM, COUNTS)))
     return torch.cat([calm * counts, (1 - calm) * counts])
 
 
-def bank_loss(count: int) -> Callable[[nn.Module, torch.Generator, float], Tensor]:
-    """The loss on `count` latents and captions of the bank, which is mapped, so that processes share its memory."""
+def bank_loss(count: int, goes_on: bool = False) -> Callable[[nn.Module, torch.Generator, float], Tensor]:
+    """The loss on `count` latents and captions of the bank, which is mapped, so that processes share its memory.
+
+    A UNet that goes on from trained weights gets the last mixture from the start.
+    """
     latents = torch.load(WORK / "latents.pt", mmap=True, weights_only=True)
     encoded = torch.load(WORK / "states.pt", mmap=True, weights_only=True)
     states, choices, kinds = encoded["states"], captions_of_bank(encoded["captions"]), kinds_of_bank()
 
     def loss(model: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
-        chosen = torch.multinomial(mixture(progress), count, replacement=True, generator=generator).tolist()
+        shares = mixture(1.0 if goes_on else progress)
+        chosen = torch.multinomial(shares, count, replacement=True, generator=generator).tolist()
         picks = torch.cat([kinds[kind][batch_of(len(kinds[kind]), 1, generator)] for kind in chosen])
         which = torch.randint(choices.shape[1], (count,), generator=generator)
         which[torch.rand(count, generator=generator) < FULLEST] = 0
@@ -145,7 +150,8 @@ def work(rank: int, processes: int, budget: Budget, source: Path | None = None) 
     with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH] if torch.cuda.is_available() else SDPBackend.MATH):
         unet = begun(new(), source, "unet")
         unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a tenth quicker on a CPU
-        train(unet, bank_loss(BATCH // processes), settings, budget, WORK / "unet.pt", rank, processes, watch)
+        loss = bank_loss(BATCH // processes, goes_on=source is not None)
+        train(unet, loss, settings, budget, WORK / "unet.pt", rank, processes, watch)
 
 
 def run(budget: Budget, source: Path | None = None) -> None:
