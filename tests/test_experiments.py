@@ -264,7 +264,7 @@ def test_attention_jumps(run: Run) -> None:
     assert len(on_noise) == len(half_way) == len(jumps) == 32
     assert 0 < on_noise.max() < 0.1  # on the same noise hardly any attention moves …
     leaps = np.abs(np.diff(half_way))
-    assert half_way.max() > 4 * on_noise.max()  # … half-way much more, and in leaps …
+    assert half_way.max() > 5 * on_noise.max()  # … half-way much more, and in leaps …
     assert leaps.max() > 10 * np.abs(np.diff(on_noise)).max()
     assert abs(int(leaps.argmax()) - int(jumps.argmax())) > 1  # … but not where the picture changes most
     again = run("interpolation")["jumps"].numbers
@@ -416,7 +416,7 @@ def test_describe_and_redraw(run: Run) -> None:
     assert words[later] - words[2] > abs(by_round[later] - by_round[2])  # words that please CLIP are not what is drawn
     first = numbers(result["image"].values[0])
     assert first.shape == (SIDE, SIDE, 3)
-    assert apart(result["image"].values[0], result["image"].values[2]) > 8  # the tiger's stripes
+    assert apart(result["image"].values[0], result["image"].values[2]) > 10  # the tiger's stripes
 
 
 # ── to a new word, to new weights ─────────────────────────────────────────────────────────────────────────────────────
